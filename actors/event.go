@@ -1,0 +1,439 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"boxoffice/actors/payment"
+	"boxoffice/actors/seatmap"
+	"boxoffice/messages"
+)
+
+const (
+	// stashMax bounds the requests that wait for an activation.
+	stashMax = batchCommandsMax
+	// activateTimeout bounds claim and replay: past it the event is unavailable until the next try.
+	activateTimeout = 15 * time.Second
+	// commitTimeout is when a commit counts as lost. The owner ends then, and its successor finds out.
+	commitTimeout = 5 * time.Second
+	// callTimeout is when a provider's answer counts as not heard. tok_slow's 3 s are an answer.
+	callTimeout = 5 * time.Second
+	// projectTimeout bounds one run of the projector.
+	projectTimeout = 30 * time.Second
+	// graceAfterEnd is how long an ended owner still turns stragglers away: a stopped actor would leave them waiting.
+	graceAfterEnd = time.Second
+	// pauseAfterFailure lies between a failed activation and the next, lest a lost database be asked by every request.
+	pauseAfterFailure = 100 * time.Millisecond
+	// idleAfter is when an owner that nobody asks anything gives back its memory. The waker brings it back.
+	idleAfter     = 10 * time.Minute
+	quarantineMin = time.Minute
+	quarantineMax = time.Hour
+)
+
+// Env is all that an event actor has of the world.
+type Env struct {
+	Journal   Journal
+	ReadModel ReadModel
+	Provider  payment.Provider
+	Issuer    Issuer
+	Render    Render
+	Clock     Clock
+	// Commits runs activations and commits, Calls the provider's, Projections the read model's.
+	Commits, Calls, Projections Pool
+	Log                         *slog.Logger
+	// Ended is called once, when an event actor takes no more requests.
+	Ended func(eventID string, self *actor.PID)
+}
+
+// Drain asks an event actor to finish what it has begun and to end. It is answered with Drained.
+type Drain struct{}
+
+// Drained says that an event actor has ended.
+type Drained struct{}
+
+// tagged is the completion of work done elsewhere, for the incarnation that asked for it. After a panic of ours,
+// protoactor puts a new Event behind the same PID: it counts its incarnations anew.
+type tagged struct {
+	by          *Event
+	incarnation uint64
+	of          any
+}
+
+// What comes back from elsewhere, beside Inputs.
+type (
+	activated struct {
+		activation Activation
+		err        error
+	}
+	timeUp    struct{} // for what the phase waits for
+	idleCheck struct{}
+)
+
+type phase uint8
+
+const (
+	activating phase = iota
+	running
+	quarantined
+	ended
+)
+
+// Event is the protoactor shell of one event's Owner: it knows the clock, the mailbox and the pools, and decides nothing.
+type Event struct {
+	id  string
+	env *Env
+
+	self        *actor.PID
+	root        *actor.RootContext
+	phase       phase
+	incarnation uint64
+	owner       *Owner
+	projector   *Projector
+	startedAt   time.Duration // Clock.Elapsed at which the event's time was startTime
+	startTime   seatmap.Time
+	stash       []Asked
+	quarantines int
+	farewell    messages.Outcome // of a failed activation, for those who ask after it
+	drainers    []*actor.PID
+	lastAsked   time.Duration
+
+	wakeAt     seatmap.Time // of the timer that runs; 0: none
+	stopWaking func()
+}
+
+// EventProps makes the actor of one event.
+func EventProps(eventID string, env *Env) *actor.Props {
+	return actor.PropsFromProducer(func() actor.Actor { return &Event{id: eventID, env: env} })
+}
+
+// Receive handles one message; protoactor calls it with one at a time. A panic that comes out of it is a bug of the
+// shell: protoactor puts a new Event in this one's place, and says so to nobody.
+func (e *Event) Receive(c actor.Context) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.env.Log.Error("event's actor starts anew after a panic", "event", e.id, "panic", p, "stack", string(debug.Stack()))
+			panic(p)
+		}
+	}()
+	switch m := c.Message().(type) {
+	case *actor.Started:
+		e.self, e.root = c.Self(), c.ActorSystem().Root
+		e.activate()
+	case *messages.Request:
+		e.lastAsked = e.env.Clock.Elapsed()
+		e.request(Asked{From: c.Sender(), Request: m})
+	case tagged:
+		if m.by == e && m.incarnation == e.incarnation {
+			e.completed(m.of)
+		}
+	case Drain:
+		e.drain(c.Sender())
+	}
+}
+
+func (e *Event) request(in Asked) {
+	switch e.phase {
+	case running:
+		e.step(in)
+	case activating:
+		if len(e.stash) < stashMax {
+			e.stash = append(e.stash, in)
+			return
+		}
+		e.reply(in.From, messages.Outcome_OUTCOME_OVERLOADED)
+	case quarantined:
+		e.reply(in.From, messages.Outcome_OUTCOME_UNAVAILABLE)
+	case ended:
+		e.turnAway(in.From)
+	}
+}
+
+// turnAway a straggler: to where it came from, for it has not been looked at and its sender will find another actor; or,
+// where this one never came to be, with the reason.
+func (e *Event) turnAway(from Caller) {
+	if e.farewell != messages.Outcome_OUTCOME_UNSPECIFIED {
+		e.reply(from, e.farewell)
+		return
+	}
+	if pid, ok := from.(*actor.PID); ok && pid != nil {
+		e.root.Send(pid, &actor.DeadLetterResponse{})
+	}
+}
+
+func (e *Event) completed(of any) {
+	switch m := of.(type) {
+	case activated:
+		e.activated(m.activation, m.err)
+	case Due:
+		e.wakeAt = 0
+		if e.phase == running {
+			e.step(m)
+		}
+	case Input:
+		if e.phase == running {
+			e.step(m)
+		}
+	case timeUp:
+		switch e.phase {
+		case quarantined:
+			e.activate()
+		case ended:
+			e.root.Stop(e.self)
+		case activating, running:
+		}
+	case idleCheck:
+		if e.phase == running && e.owner.Idle() && e.env.Clock.Elapsed()-e.lastAsked >= idleAfter {
+			e.end()
+			return
+		}
+		e.after(idleAfter, idleCheck{})
+	}
+}
+
+// activate begins a new incarnation: what earlier ones asked for is dropped when it comes back.
+func (e *Event) activate() {
+	e.phase = activating
+	e.incarnation++
+	if !e.elsewhere(e.env.Commits, activateTimeout, func(ctx context.Context) any {
+		a, err := activateSafely(ctx, e.id, e.env)
+		return activated{a, err}
+	}) {
+		e.activated(Activation{}, errors.New("too many activations are waiting"))
+	}
+}
+
+func activateSafely(ctx context.Context, id string, env *Env) (a Activation, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &ReplayError{EventID: id, Reason: fmt.Sprintf("%v\n%s", p, debug.Stack())}
+		}
+	}()
+	return Activate(ctx, id, env.Journal, env.ReadModel, env.Clock)
+}
+
+func (e *Event) activated(a Activation, err error) {
+	stash := e.stash
+	e.stash = nil
+	if err != nil {
+		outcome := messages.Outcome_OUTCOME_UNAVAILABLE
+		var missing *messages.EventNotFoundError
+		if errors.As(err, &missing) {
+			outcome = messages.Outcome_OUTCOME_EVENT_NOT_FOUND
+		} else {
+			e.env.Log.Error("event not activated", "event", e.id, "error", err)
+		}
+		for _, in := range stash {
+			e.reply(in.From, outcome)
+		}
+		var unreplayable *ReplayError
+		var broken *messages.BrokenJournalError
+		if errors.As(err, &unreplayable) || errors.As(err, &broken) {
+			e.quarantine()
+			return
+		}
+		e.farewell = outcome
+		e.endAfter(pauseAfterFailure)
+		return
+	}
+	e.owner = NewOwner(e.id, a, e.env.Render)
+	e.projector = NewProjector(e.id, e.env.Journal, e.env.ReadModel) // its own: an earlier one may still be running
+	e.startedAt, e.startTime = a.ClaimedAt, a.Now
+	e.phase = running
+	e.after(idleAfter, idleCheck{})
+	e.env.Log.Info("event activated", "event", e.id, "epoch", a.Claim.Epoch, "seq", a.Claim.LastSeq)
+	e.step(Due{})
+	for _, in := range stash {
+		e.request(in)
+	}
+	if len(e.drainers) > 0 && e.phase == running {
+		e.owner.Drain()
+		e.drained()
+	}
+}
+
+// step the owner and do what it says. A panic means that memory and journal do not fit.
+func (e *Event) step(in Input) {
+	out, panicked := e.stepSafely(in)
+	e.perform(out)
+	if panicked {
+		e.owner = nil
+		e.quarantine()
+		return
+	}
+	if out.Stop != nil {
+		e.env.Log.Warn("event's owner ended", "event", e.id, "epoch", e.owner.Epoch(), "reason", out.Stop)
+		e.end()
+		return
+	}
+	e.wake()
+	e.drained()
+}
+
+func (e *Event) stepSafely(in Input) (out Effects, panicked bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.env.Log.Error("event quarantined: its memory does not fit its journal", "event", e.id, "panic", p, "stack", string(debug.Stack()))
+			out, panicked = e.owner.End(fmt.Errorf("panic: %v", p)), true
+			if asked, ok := in.(Asked); ok {
+				out.Replies = append(out.Replies, Addressed{asked.From, &messages.Reply{Outcome: messages.Outcome_OUTCOME_UNAVAILABLE}})
+			}
+		}
+	}()
+	return e.owner.Step(e.now(), in), false
+}
+
+func (e *Event) perform(out Effects) {
+	for _, bug := range out.Bugs {
+		e.env.Log.Error("event refused a command for a bug", "event", e.id, "error", bug)
+	}
+	for _, r := range out.Replies {
+		if to, ok := r.To.(*actor.PID); ok && to != nil {
+			e.root.Send(to, r.Reply)
+		}
+	}
+	if out.Commit != nil {
+		b := *out.Commit
+		if !e.elsewhere(e.env.Commits, commitTimeout, func(ctx context.Context) any { return Committed{Err: commit(ctx, e.env.Journal, b)} }) {
+			e.later(Committed{Err: errors.New("too many commits are waiting")})
+		}
+	}
+	for _, c := range out.Calls {
+		if !e.elsewhere(e.env.Calls, callTimeout, func(ctx context.Context) any { return Paid{e.pay(ctx, c)} }) {
+			e.later(Paid{CallResult{Op: c.Op, Err: errors.New("too many payment calls are waiting")}})
+		}
+	}
+	if out.ProjectTo != 0 {
+		projector := e.projector
+		if !e.elsewhere(e.env.Projections, projectTimeout, func(ctx context.Context) any { return e.project(ctx, projector, out.ProjectTo) }) {
+			e.later(Projected{Err: errors.New("too many projections are waiting")})
+		}
+	}
+}
+
+func (e *Event) pay(ctx context.Context, c Call) CallResult {
+	r := Pay(ctx, e.env.Provider, e.env.Issuer, c)
+	if r.Err != nil {
+		e.env.Log.Warn("payment call", "event", e.id, "kind", c.Op.Kind.String(), "error", r.Err)
+	}
+	return r
+}
+
+func (e *Event) project(ctx context.Context, p *Projector, to uint64) Projected {
+	seq, err := p.Run(ctx, to)
+	if err != nil {
+		e.env.Log.Warn("event not projected", "event", e.id, "to", to, "error", err)
+	}
+	return Projected{Seq: seq, Err: err}
+}
+
+// elsewhere runs f on a pool and sends what it returns back to this incarnation; false where the pool is full.
+func (e *Event) elsewhere(pool Pool, timeout time.Duration, f func(context.Context) any) bool {
+	root, self, incarnation := e.root, e.self, e.incarnation
+	return pool.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		defer cancel()
+		root.Send(self, tagged{e, incarnation, f(ctx)})
+	})
+}
+
+// later sends a message to this incarnation.
+func (e *Event) later(m any) { e.root.Send(e.self, tagged{e, e.incarnation, m}) }
+
+func (e *Event) after(d time.Duration, m any) (stop func()) {
+	root, self, incarnation := e.root, e.self, e.incarnation
+	return e.env.Clock.AfterFunc(d, func() { root.Send(self, tagged{e, incarnation, m}) })
+}
+
+// wake keeps one timer running, for the earliest moment the owner has named.
+func (e *Event) wake() {
+	at := e.owner.WakeAt()
+	if at == 0 || (e.wakeAt != 0 && e.wakeAt <= at) {
+		return
+	}
+	e.stopTimer()
+	e.wakeAt = at
+	e.stopWaking = e.after(time.Duration(max(at-e.now(), 0))*time.Millisecond, Due{})
+}
+
+// stopTimer forgets the timer that runs: the next incarnation needs one of its own.
+func (e *Event) stopTimer() {
+	if e.stopWaking != nil {
+		e.stopWaking()
+	}
+	e.wakeAt, e.stopWaking = 0, nil
+}
+
+// now is the event's time: the database's when the event was claimed, and what has passed since. No wall clock is asked.
+func (e *Event) now() seatmap.Time {
+	return e.startTime + seatmap.Time((e.env.Clock.Elapsed() - e.startedAt).Milliseconds())
+}
+
+func (e *Event) reply(to Caller, outcome messages.Outcome) {
+	if pid, ok := to.(*actor.PID); ok && pid != nil {
+		e.root.Send(pid, &messages.Reply{Outcome: outcome})
+	}
+}
+
+// quarantine keeps a broken event from activating in a loop.
+func (e *Event) quarantine() {
+	e.phase = quarantined
+	e.incarnation++
+	e.stopTimer()
+	pause := min(quarantineMin<<min(e.quarantines, 10), quarantineMax)
+	e.quarantines++
+	e.env.Log.Error("event quarantined", "event", e.id, "for", pause)
+	e.after(pause, timeUp{})
+	e.finishDrain()
+}
+
+// end takes no more requests, and stops once no straggler is to be expected.
+func (e *Event) end() { e.endAfter(0) }
+
+func (e *Event) endAfter(pause time.Duration) {
+	e.phase = ended
+	e.incarnation++
+	e.owner = nil
+	e.stopTimer()
+	if pause == 0 {
+		e.env.Ended(e.id, e.self)
+	} else {
+		id, self, ended := e.id, e.self, e.env.Ended
+		e.env.Clock.AfterFunc(pause, func() { ended(id, self) })
+	}
+	e.after(pause+graceAfterEnd, timeUp{})
+	e.finishDrain()
+}
+
+func (e *Event) drain(from *actor.PID) {
+	e.drainers = append(e.drainers, from)
+	switch e.phase {
+	case running:
+		e.owner.Drain()
+		e.drained()
+	case quarantined, ended:
+		e.finishDrain()
+	case activating: // activated goes on
+	}
+}
+
+// drained ends the actor once the owner has nothing left to do.
+func (e *Event) drained() {
+	if len(e.drainers) > 0 && e.phase == running && e.owner.Idle() {
+		e.end()
+	}
+}
+
+func (e *Event) finishDrain() {
+	for _, pid := range e.drainers {
+		if pid != nil {
+			e.root.Send(pid, Drained{})
+		}
+	}
+	e.drainers = nil
+}

@@ -1,0 +1,5 @@
+//go:build !invariants
+
+package seatmap
+
+const invariantsOn = false

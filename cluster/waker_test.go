@@ -1,0 +1,73 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Goal: the waker asks once a second, whatever happened the last time, and goes when it is told to. Method: synctest.
+func TestWaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		ctx, stop := context.WithCancel(t.Context())
+		looks := 0
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			w.node.RunWaker(ctx, func(context.Context) ([]string, error) {
+				looks++
+				if looks%2 == 1 {
+					return nil, errors.New("the database is away")
+				}
+				return []string{eventID, "E9"}, nil
+			}, w.node.env.Log)
+		}()
+		time.Sleep(10*wakeEvery + wakeEvery/2) //nolint:forbidigo // the bubble's time
+		stop()
+		<-done
+		if looks != 11 {
+			t.Errorf("%d looks in 10.5 s", looks)
+		}
+		if n := w.journal.claimed(); n == 0 {
+			t.Error("nobody was woken")
+		}
+		w.end()
+	})
+}
+
+func TestPool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const size, waiting = 3, 5
+		p := NewPool(size, waiting)
+		var running, most, done atomic.Int64
+		gate := make(chan struct{})
+		f := func() {
+			most.Store(max(most.Load(), running.Add(1)))
+			<-gate
+			running.Add(-1)
+			done.Add(1)
+		}
+		for i := range size + waiting {
+			if !p.Go(f) {
+				t.Fatalf("refused number %d", i)
+			}
+		}
+		synctest.Wait()
+		if p.Go(f) || running.Load() != size {
+			t.Errorf("%d run at once", running.Load())
+		}
+		close(gate)
+		synctest.Wait()
+		if done.Load() != size+waiting || most.Load() != size {
+			t.Errorf("%d done, at most %d at once", done.Load(), most.Load())
+		}
+		if !p.Go(f) {
+			t.Error("refused though there is room")
+		}
+		synctest.Wait()
+	})
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"boxoffice/actors"
+	"boxoffice/actors/payment"
+	"boxoffice/actors/ticket"
+	"boxoffice/cluster"
+	"boxoffice/http"
+	"boxoffice/persistence"
+)
+
+const (
+	// A server that is told to end does so within 10 s, whatever hangs: requestsMax is for the requests that are being
+	// answered, drainMax for those and the events together, closeMax for giving back lock and connections. What is not
+	// done by then is found in the journal by the next server, as after a crash.
+	requestsMax = 7500 * time.Millisecond
+	drainMax    = 8500 * time.Millisecond
+	closeMax    = time.Second
+	// commitsMax at once is what the database has connections for; a claim or commit waits in the pool's queue.
+	commitsMax = 16
+	// callsMax bounds the calls to the payment provider at once, projectionsMax the projections.
+	callsMax       = 256
+	projectionsMax = 4
+	// queuedMax is what may wait for each of them: an event has one commit and one projection at most, so this bounds
+	// the events that a node can have active under load.
+	queuedMax = 65_536
+)
+
+// serve answers HTTP until ctx ends, then drains.
+func serve(ctx context.Context, logs io.Writer) error {
+	c, err := loadConfig(os.Getenv)
+	if err != nil {
+		return fmt.Errorf("settings:\n%w", err)
+	}
+	log := slog.New(slog.NewTextHandler(logs, nil))
+	slog.SetDefault(log)
+	db, err := openDatabase(ctx, c.databaseURL, "server")
+	if err != nil {
+		return err
+	}
+	lock, err := db.HoldServerLock(ctx)
+	if err != nil {
+		closeWithin(log, db.Close)
+		return err
+	}
+	defer closeWithin(log, lock.Release, db.Close)
+
+	signer, err := newSigner(c.ticketKeys)
+	if err != nil {
+		return fmt.Errorf("ticket keys: %w", err)
+	}
+	node := cluster.NewNode(newEnv(db, signer, c, log), lock.Held)
+	server, err := newServer(c, db, node, signer, lock, log)
+	if err != nil {
+		return err
+	}
+	return answer(ctx, c, db, lock, node, server, log)
+}
+
+// newEnv wires what event actors have of the world.
+func newEnv(db *persistence.DB, signer *ticket.Signer, c config, log *slog.Logger) actors.Env {
+	host, _ := os.Hostname()
+	return actors.Env{
+		Journal:     db.Journal(host),
+		ReadModel:   db.ReadModel(),
+		Provider:    payment.NewMock(db.Ledger(), payment.MockConfig{Delay: c.paymentDelay, Wait: wait}),
+		Issuer:      signer,
+		Render:      http.Render,
+		Clock:       cluster.NewClock(),
+		Commits:     cluster.NewPool(commitsMax, queuedMax),
+		Calls:       cluster.NewPool(callsMax, queuedMax),
+		Projections: cluster.NewPool(projectionsMax, queuedMax),
+		Log:         log,
+	}
+}
+
+func newServer(
+	c config, db *persistence.DB, node *cluster.Node, signer *ticket.Signer, lock *persistence.ServerLock, log *slog.Logger,
+) (*http.Server, error) {
+	keys := make([]http.TicketKey, 0, len(signer.PublicKeys()))
+	for _, k := range signer.PublicKeys() {
+		keys = append(keys, http.TicketKey{KeyID: k.ID, PublicKey: k.Key})
+	}
+	return http.New(http.Config{
+		Engine: node, Catalogue: db.Catalogue(), Organiser: actors.NewOrganiser(db.Catalogue()),
+		Sessions: db.Sessions(), Records: db.Records(),
+		TokenKeys: c.tokenKeys, TicketKeys: keys, AdminToken: c.adminToken, Logger: log,
+		Ready: func(ctx context.Context) error {
+			if !lock.Held() {
+				return errors.New("the server lock is not held")
+			}
+			return db.Ping(ctx)
+		},
+	})
+}
+
+// answer HTTP and wake what is due, until ctx ends, the lock is lost for good, or a listener fails.
+func answer(
+	ctx context.Context, c config, db *persistence.DB, lock *persistence.ServerLock, node *cluster.Node, server *http.Server, log *slog.Logger,
+) error {
+	public, err := net.Listen("tcp", c.httpAddr)
+	if err != nil {
+		return fmt.Errorf("BOXOFFICE_HTTP_ADDR: %w", err)
+	}
+	admin, err := net.Listen("tcp", c.adminAddr)
+	if err != nil {
+		return errors.Join(fmt.Errorf("BOXOFFICE_ADMIN_ADDR: %w", err), public.Close())
+	}
+	waking, stopWaking := context.WithCancel(ctx)
+	woken := make(chan struct{})
+	go func() {
+		defer close(woken)
+		node.RunWaker(waking, db.Due, log)
+	}()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(public, admin) }()
+	log.Info("serving", "http", public.Addr().String(), "admin", admin.Addr().String())
+
+	select {
+	case <-ctx.Done():
+	case err = <-served:
+	case <-lock.Done():
+		err = lock.Err()
+	}
+	log.Info("draining")
+	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainMax)
+	defer cancel()
+	requests, cancel := context.WithTimeout(draining, requestsMax)
+	defer cancel()
+	stopWaking()
+	if e := server.Shutdown(requests); e != nil {
+		log.Warn("requests given up", "error", e)
+	}
+	node.Drain(draining)
+	select {
+	case <-woken:
+	case <-draining.Done(): // it waits for an activation that hangs
+	}
+	log.Info("drained")
+	return err
+}
+
+// closeWithin closes one after the other, and leaves to the kernel what takes longer than closeMax: a database that is
+// frozen answers no farewell.
+func closeWithin(log *slog.Logger, closers ...func()) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for _, c := range closers {
+			c()
+		}
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeMax):
+		log.Warn("connections to the database given up")
+	}
+}
+
+// newSigner makes the signer of tickets: each key's seed is derived from the secret of the same name.
+func newSigner(keys http.Keys) (*ticket.Signer, error) {
+	var seeds []ticket.Key
+	for id, secret := range keys.Secrets() {
+		seeds = append(seeds, ticket.Key{ID: id, Seed: ticket.DeriveSeed(secret)})
+	}
+	return ticket.NewSigner(seeds, rand.Reader)
+}
+
+// wait is how the mock provider takes its time.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

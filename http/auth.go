@@ -1,0 +1,44 @@
+package http
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// bearer is the request's bearer credential, "" where it has none. It is valid during the request.
+func bearer(c *fiber.Ctx) string {
+	scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// buyer checks the access token's signature. Its expiry is judged by the event's owner.
+func (s *Server) buyer(c *fiber.Ctx) (Claims, *problem) {
+	token := bearer(c)
+	if token == "" {
+		return Claims{}, newProblem(codeTokenRequired, "Send Authorization: Bearer with an access token.")
+	}
+	claims, ok := s.TokenKeys.Verify(token)
+	if !ok {
+		return Claims{}, newProblem(codeTokenInvalid, "The access token is not valid.")
+	}
+	return claims, nil
+}
+
+// organiserOnly checks the admin token in a time that tells nothing about it, its length included.
+func (s *Server) organiserOnly(c *fiber.Ctx) *problem {
+	token := bearer(c)
+	if token == "" {
+		return newProblem(codeTokenRequired, "Send Authorization: Bearer with the organiser's token.")
+	}
+	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.AdminToken))
+	if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		return newProblem(codeTokenInvalid, "The organiser's token is not valid.")
+	}
+	return nil
+}

@@ -1,0 +1,78 @@
+package http
+
+import (
+	"strings"
+
+	"boxoffice/messages"
+)
+
+// What the tests reach that the program need not.
+
+// ParseOrderBodies feeds a body to every parser of buyers' requests and brings their faults.
+func ParseOrderBodies(body []byte) (all [][]*messages.Fault) {
+	_, event := parseEventBody(body)
+	_, reserve := parseReserve(body)
+	_, _, confirm := parseConfirm(body)
+	return append(all, event, reserve, confirm, parseNothing(body))
+}
+
+// ParseOrganiserBodies does the same for the organiser's.
+func ParseOrganiserBodies(body []byte) (all [][]*messages.Fault) {
+	_, event := parseNewEvent(body)
+	_, patch := parsePatch(body)
+	_, block := parseBlock(body)
+	return append(all, event, patch, block)
+}
+
+// Codes are all that a problem can have.
+func Codes() (codes []string) {
+	for _, k := range kinds {
+		codes = append(codes, string(k.code))
+	}
+	return codes
+}
+
+// Statuses of all codes.
+func Statuses() map[string]int {
+	m := map[string]int{}
+	for _, k := range kinds {
+		m[string(k.code)] = k.status
+	}
+	return m
+}
+
+// Endpoints of both listeners, as "POST /api/orders/*:confirm".
+func Endpoints() (public, admin []string) {
+	s := &Server{}
+	list := func(rs routes) (all []string) {
+		for _, r := range rs.resources {
+			segments := strings.Split(r.pattern, "/")
+			for i, segment := range segments {
+				if strings.HasPrefix(segment, ":") {
+					segments[i] = "*"
+				}
+			}
+			path := strings.Join(segments, "/")
+			for method := range r.methods {
+				all = append(all, method+" "+path)
+			}
+			for call := range r.calls {
+				all = append(all, "POST "+path+":"+call)
+			}
+		}
+		return all
+	}
+	return list(s.publicRoutes()), list(s.adminRoutes())
+}
+
+// ParseOrderID reads the text form of an order's id.
+func ParseOrderID(s string) (eventID string, id [16]byte, ok bool) { return parseID(s, markOrder) }
+
+// OrderIDText writes it.
+func OrderIDText(eventID string, id []byte) string { return orderIDText(eventID, id) }
+
+// SessionIDText writes a session's id.
+func SessionIDText(eventID string, id [16]byte) string { return sessionIDText(eventID, id) }
+
+// Refusal is the code that an outcome becomes.
+func Refusal(r *messages.Reply) string { return string(refusal(r).code) }

@@ -1,0 +1,149 @@
+package http
+
+import (
+	"fmt"
+
+	"boxoffice/messages"
+)
+
+const (
+	// seatsMax bounds what is worth handing to the engine, whose own limit is far lower and better explained.
+	seatsMax        = 1000
+	blockedSeatsMax = 200_000
+	nameBytesMax    = 255
+)
+
+type eventBody struct {
+	EventID string `json:"eventId"`
+}
+
+type bestAvailableBody struct {
+	Quantity *uint32 `json:"quantity"`
+	Category *string `json:"category"`
+	Section  *string `json:"section"`
+}
+
+type wantBody struct {
+	Seats         []string           `json:"seats"`
+	BestAvailable *bestAvailableBody `json:"bestAvailable"`
+}
+
+type confirmBody struct {
+	Seats         []string           `json:"seats"`
+	BestAvailable *bestAvailableBody `json:"bestAvailable"`
+	PaymentToken  string             `json:"paymentToken"`
+}
+
+type seatsBody struct {
+	Seats []string `json:"seats"`
+}
+
+type emptyBody struct{}
+
+func parseEventBody(body []byte) (eventID string, faults []*messages.Fault) {
+	var b eventBody
+	if faults = decode(body, &b, depthMax, ""); faults != nil {
+		return "", faults
+	}
+	if !validEventID(b.EventID) {
+		return "", []*messages.Fault{fault("eventId", "must be an event's id: 1 to 64 of A-Z a-z 0-9 _ -")}
+	}
+	return b.EventID, nil
+}
+
+func parseReserve(body []byte) (*messages.Want, []*messages.Fault) {
+	var b wantBody
+	if faults := decode(body, &b, depthMax, ""); faults != nil {
+		return nil, faults
+	}
+	if b.Seats == nil && b.BestAvailable == nil {
+		return nil, []*messages.Fault{fault("seats", "name seats or bestAvailable")}
+	}
+	return want(b.Seats, b.BestAvailable)
+}
+
+// parseConfirm brings a nil want where the held seats are meant.
+func parseConfirm(body []byte) (w *messages.Want, token string, faults []*messages.Fault) {
+	var b confirmBody
+	if faults = decode(body, &b, depthMax, ""); faults != nil {
+		return nil, "", faults
+	}
+	if b.Seats != nil || b.BestAvailable != nil {
+		w, faults = want(b.Seats, b.BestAvailable)
+	}
+	if f := textFault("paymentToken", b.PaymentToken); f != nil {
+		faults = append(faults, f)
+	}
+	return w, b.PaymentToken, faults
+}
+
+func parseNothing(body []byte) []*messages.Fault { return decode(body, &emptyBody{}, depthMax, "") }
+
+func parseBlock(body []byte) ([]string, []*messages.Fault) {
+	var b seatsBody
+	if faults := decode(body, &b, depthMax, ""); faults != nil {
+		return nil, faults
+	}
+	return b.Seats, seatFaults(b.Seats, blockedSeatsMax)
+}
+
+func want(seats []string, best *bestAvailableBody) (*messages.Want, []*messages.Fault) {
+	if best == nil {
+		return &messages.Want{Seats: seats}, seatFaults(seats, seatsMax)
+	}
+	var faults []*messages.Fault
+	if seats != nil {
+		faults = append(faults, fault("bestAvailable", "seats and bestAvailable exclude each other"))
+	}
+	if best.Quantity == nil {
+		faults = append(faults, fault("bestAvailable.quantity", "is required"))
+	} else if *best.Quantity == 0 {
+		faults = append(faults, fault("bestAvailable.quantity", "must be at least 1"))
+	}
+	w := &messages.Want{}
+	if best.Quantity != nil {
+		w.Quantity = *best.Quantity
+	}
+	for _, name := range []struct {
+		field    string
+		from, to *string
+	}{{"bestAvailable.category", best.Category, &w.Category}, {"bestAvailable.section", best.Section, &w.Section}} {
+		if name.from == nil {
+			continue
+		}
+		if f := textFault(name.field, *name.from); f != nil {
+			faults = append(faults, f)
+		}
+		*name.to = *name.from
+	}
+	return w, faults
+}
+
+func seatFaults(seats []string, most int) (faults []*messages.Fault) {
+	if len(seats) == 0 {
+		return []*messages.Fault{fault("seats", "must name at least one seat")}
+	}
+	if len(seats) > most {
+		return []*messages.Fault{fault("seats", fmt.Sprintf("must not name more than %d seats", most))}
+	}
+	for i, s := range seats {
+		if s != "" && len(s) <= nameBytesMax {
+			continue
+		}
+		if faults = append(faults, textFault(fmt.Sprintf("seats[%d]", i), s)); len(faults) == faultsMax {
+			break
+		}
+	}
+	return faults
+}
+
+// textFault is nil for a text of 1 to 255 bytes.
+func textFault(field, s string) *messages.Fault {
+	switch {
+	case s == "":
+		return fault(field, "is required")
+	case len(s) > nameBytesMax:
+		return fault(field, fmt.Sprintf("must not be longer than %d bytes", nameBytesMax))
+	}
+	return nil
+}

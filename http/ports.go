@@ -1,0 +1,52 @@
+package http
+
+import (
+	"context"
+
+	"boxoffice/messages"
+)
+
+// Engine carries a request to the owner of its event and brings the reply. It always brings one: what fails on the way
+// is OUTCOME_UNAVAILABLE or OUTCOME_OVERLOADED.
+type Engine interface {
+	Ask(ctx context.Context, r *messages.Request) *messages.Reply
+}
+
+// Catalogue of events, as it was a moment ago.
+type Catalogue interface {
+	// Event is *messages.EventNotFoundError where there is none.
+	Event(ctx context.Context, eventID string) (*messages.Event, error)
+	// Events are sorted by start, then id; next is empty on the last page. *messages.InvalidInputError for a bad cursor.
+	Events(ctx context.Context, q messages.EventQuery) (events []*messages.Event, next string, err error)
+	// Plan never changes once the event exists.
+	Plan(ctx context.Context, eventID string) (*messages.SeatingPlan, [32]byte, error)
+}
+
+// Organiser creates events.
+type Organiser interface {
+	// Create is *messages.EventExistsError or *messages.InvalidInputError where it refuses.
+	Create(ctx context.Context, e messages.NewEvent) (*messages.Event, error)
+}
+
+// Sessions of buyers.
+type Sessions interface {
+	// Join makes a session, or finds the one that was made under the same key (again is true then);
+	// messages.ErrKeyReused where that came with another body.
+	Join(ctx context.Context, j messages.Join) (s messages.Session, again bool, err error)
+	// Session is messages.ErrSessionNotFound where there is none.
+	Session(ctx context.Context, eventID string, id [16]byte) (messages.Session, error)
+	// Leave marks the session as LEFT if it has not ended otherwise.
+	Leave(ctx context.Context, eventID string, id [16]byte) error
+	// Counts of an event's sessions by status.
+	Counts(ctx context.Context, eventID string) (map[messages.SessionStatus]uint64, error)
+}
+
+// Records are what the journal and its read model keep.
+type Records interface {
+	// Answer is a stored answer.
+	Answer(ctx context.Context, eventID string, at *messages.StoredAnswer) (*messages.Answer, error)
+	// Order is one that its owner may have forgotten; messages.ErrOrderNotFound where there is none.
+	Order(ctx context.Context, eventID string, orderID [16]byte) (*messages.Order, error)
+	// Tickets of a COMPLETED order, in its sequence of seats.
+	Tickets(ctx context.Context, eventID string, orderID [16]byte) ([]*messages.Ticket, error)
+}

@@ -1,0 +1,134 @@
+// Package http is the way in from outside: the public listener that buyers and browsers speak to, and the organiser's.
+// It parses strictly, authenticates, asks the event's owner and puts the outcome into the words of the HTTP contract.
+//
+//  1. Nothing that a client sends reaches the engine unless it has the form that the contract asks for.
+//  2. Every error is application/problem+json, also those of the protocol itself.
+//  3. Tokens, session ids and order ids never reach a log: routes are logged by their pattern.
+//  4. What a request holds is copied before it is handed on: fasthttp uses its buffers again.
+package http
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Config is what a Server needs. The interfaces, TokenKeys, AdminToken and Ready are required.
+type Config struct {
+	Engine    Engine
+	Catalogue Catalogue
+	Organiser Organiser
+	Sessions  Sessions
+	Records   Records
+	// TokenKeys sign and verify access tokens; see ParseKeys.
+	TokenKeys Keys
+	// TicketKeys are shown to gates. Empty: no ticket can be verified offline.
+	TicketKeys []TicketKey
+	// AdminToken opens everything on the admin listener but /livez and /readyz.
+	AdminToken string
+	// Ready is nil once a purchase would succeed. It is called for every /readyz, for readyTimeMax at most.
+	Ready func(context.Context) error
+	// Now is the wall clock; default time.Now. It only shows statuses and picks between two refusals: expiry itself is
+	// judged by the event's owner.
+	Now func() time.Time
+	// Rand makes ids and must be safe for use by several goroutines; default crypto/rand.
+	Rand io.Reader
+	// Logger hears of answers 500 and above; default slog.Default.
+	Logger *slog.Logger
+}
+
+// TicketKey is the public half of a key that signs tickets.
+type TicketKey struct {
+	KeyID     string
+	PublicKey ed25519.PublicKey
+}
+
+// Server answers HTTP on two listeners. Make it with New.
+type Server struct {
+	Config
+	public, admin *fasthttp.Server
+	seatMaps      seatMapCache
+	availability  availabilityCache
+
+	// base ends when draining has: what is still asked for then is given up.
+	base     context.Context
+	giveUp   context.CancelFunc
+	draining atomic.Bool
+
+	mu        sync.Mutex
+	listeners []net.Listener
+}
+
+// New makes a server that does not listen yet. It fails where the configuration would leave a door open.
+func New(c Config) (*Server, error) {
+	switch {
+	case c.Engine == nil || c.Catalogue == nil || c.Organiser == nil || c.Sessions == nil || c.Records == nil:
+		return nil, errors.New("http: Engine, Catalogue, Organiser, Sessions and Records are required")
+	case len(c.TokenKeys.keys) == 0:
+		return nil, errors.New("http: TokenKeys are required")
+	case c.AdminToken == "":
+		return nil, errors.New("http: AdminToken is required")
+	case c.Ready == nil:
+		return nil, errors.New("http: Ready is required")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	s := &Server{Config: c}
+	s.base, s.giveUp = context.WithCancel(context.Background())
+	s.public = s.listenerServer(s.publicRoutes(), publicBodyBytesMax, publicReadTimeMax)
+	s.admin = s.listenerServer(s.adminRoutes(), adminBodyBytesMax, adminReadTimeMax)
+	return s, nil
+}
+
+// Serve answers on both listeners until Shutdown, and then returns nil, or until one of them fails. It closes both.
+func (s *Server) Serve(public, admin net.Listener) error {
+	defer public.Close()
+	defer admin.Close()
+	s.mu.Lock()
+	s.listeners = append(s.listeners, public, admin)
+	s.mu.Unlock()
+	if s.draining.Load() {
+		return nil
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- s.public.Serve(lingering{public}) }()
+	go func() { ended <- s.admin.Serve(lingering{admin}) }()
+	err := <-ended
+	if !s.draining.Load() {
+		return errors.Join(errors.New("http: a listener ended"), err)
+	}
+	return errors.Join(err, <-ended)
+}
+
+// Shutdown lets /readyz fail, stops accepting, and waits for the requests that are being answered. When ctx ends first
+// they are given up and its error is returned.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.draining.Store(true)
+	defer s.giveUp()
+	errs := make(chan error, 1)
+	go func() { errs <- s.admin.ShutdownWithContext(ctx) }()
+	err := errors.Join(s.public.ShutdownWithContext(ctx), <-errs)
+	// A listener that Serve had not yet handed to fasthttp is still open.
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ln := range s.listeners {
+		_ = ln.Close()
+	}
+	return err
+}

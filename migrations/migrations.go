@@ -1,0 +1,46 @@
+// Package migrations holds the database's schema as SQL and brings a database up to it.
+package migrations
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the "pgx" driver, which goose runs on
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed *.sql
+var files embed.FS
+
+// Several servers may start at once; one migrates and the others wait, looking once a second, as long as a large
+// table's index may take to build.
+const (
+	lockPeriodSeconds = 1
+	lockTriesMax      = 600
+)
+
+// Up brings the database at url to the newest schema. It is safe to call from several processes at once: goose's
+// session lock lets one of them work. Each file is one transaction, so a failed one changes nothing.
+func Up(ctx context.Context, url string) (err error) {
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		return fmt.Errorf("migrate: open the database: %w", err)
+	}
+	defer db.Close()
+
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPeriodSeconds, lockTriesMax))
+	if err != nil {
+		return fmt.Errorf("migrate: make the lock: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	if err != nil {
+		return fmt.Errorf("migrate: read the migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package persistence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"boxoffice/messages"
+)
+
+const (
+	// A commit takes milliseconds. Who holds the owner's row for longer is stuck, and a successor that has waited
+	// this long does not wait on.
+	claimPatience = 300 * time.Millisecond
+	// Behind one that blocks may stand another.
+	evictAgainAfter = 50 * time.Millisecond
+	// Somebody who is not ours may lock the table; then the claim fails.
+	claimTimeout = 5 * time.Second
+	evictTimeout = time.Second
+)
+
+// now_ms() is read when the row is locked, so it is the time of the claim and not of its beginning to wait.
+const (
+	claimStatement = `
+update event_owner set epoch = epoch + 1, node_id = $2
+where event_id = $1
+returning epoch, last_seq, now_ms()`
+
+	evictStatement = `
+select count(pg_terminate_backend(a.pid))
+from unnest(pg_blocking_pids($1)) as b (pid)
+join pg_stat_activity a using (pid)
+where a.application_name like $2 || '%'`
+)
+
+// Claim makes the node the owner of the event: from its return on nothing of an older epoch is committed. An old owner
+// that holds the row for longer than claimPatience, frozen in the middle of its commit, has its connection terminated
+// by the server, which undoes that commit. *messages.EventNotFoundError where there is no such event.
+func (j *Journal) Claim(ctx context.Context, eventID string) (messages.Claim, error) {
+	op := fmt.Sprintf("claim event %q", eventID)
+	ctx, stop := context.WithTimeout(ctx, claimTimeout)
+	defer stop()
+	conn, err := j.db.claims.Acquire(ctx)
+	if err != nil {
+		return messages.Claim{}, j.db.failed(op, err)
+	}
+	defer conn.Release()
+
+	var evicting sync.WaitGroup
+	pid := conn.Conn().PgConn().PID()
+	evicting.Go(func() { j.db.evictBlockers(ctx, pid) })
+
+	var c messages.Claim
+	err = conn.QueryRow(ctx, claimStatement, eventID, j.node).Scan(&c.Epoch, &c.LastSeq, &c.Now)
+	// The connection serves other claims next: nobody may be evicted in its name any more.
+	stop()
+	evicting.Wait()
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return messages.Claim{}, &messages.EventNotFoundError{EventID: eventID}
+	case err != nil:
+		return messages.Claim{}, j.db.failed(op, err)
+	}
+	return c, nil
+}
+
+// evictBlockers terminates our own connections that block the backend pid, time and again from claimPatience on, until
+// ctx ends. What fails here shows in the claim, which goes on waiting.
+func (db *DB) evictBlockers(ctx context.Context, pid uint32) {
+	wait := time.NewTimer(claimPatience)
+	defer wait.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-wait.C:
+		}
+		evictCtx, done := context.WithTimeout(context.WithoutCancel(ctx), evictTimeout)
+		var evicted int
+		_ = db.queries.QueryRow(evictCtx, evictStatement, pid, applicationPrefix).Scan(&evicted)
+		done()
+		wait.Reset(evictAgainAfter)
+	}
+}

@@ -1,0 +1,198 @@
+// Package persistence keeps boxoffice's state in Postgres: the journal with its fence, the catalogue, the read model,
+// sessions, the mock payment provider's ledger, and the lock of the one server.
+//
+// What it guarantees:
+//
+//  1. A batch is committed whole or not at all, and only under the epoch that stands (Journal.Commit).
+//  2. A claim ends every older epoch, within about a second, whatever the older owner is doing (Journal.Claim).
+//  3. The read model never moves backwards, and never past the journal (ReadModel.Project).
+//  4. Places in a waiting room are dense and unique (Sessions.Join).
+//  5. Every error says the operation. What is not one of the named errors leaves open whether a write took effect.
+package persistence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// applicationPrefix begins the application_name of all our connections: a claim terminates no others.
+const applicationPrefix = "boxoffice"
+
+const (
+	// Events commit side by side, each at most one batch. Few commits share a flush of the log better than many.
+	commitConnsDefault = 16
+	// Reads and the projector, kept apart so that no report holds up a commit.
+	queryConnsDefault = 8
+	// Claims have connections of their own, so that stuck commits cannot keep anybody from ending them.
+	claimConnsMax = 4
+	// Postgres is near; a connect that takes longer is one to a server that is away.
+	connectTimeout = 2 * time.Second
+	// Backstops in the server, for statements whose client has gone: far above what any of ours takes.
+	commitStatementMillisMax = 10_000
+	queryStatementMillisMax  = 30_000
+	// The projector must not hang behind somebody's alter table; it tries again.
+	queryLockMillisMax = 2_000
+	// A transaction of ours that does nothing for so long has lost its client.
+	idleInTransactionMillisMax = 10_000
+)
+
+// Every statement of ours finds its rows by key. Tables that grow faster than statistics are gathered would make the
+// planner read them whole for a join: these settings keep it from that.
+var byKey = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+// Options of a DB. The zero value works.
+type Options struct {
+	// Name of this process as pg_stat_activity shows it, after "boxoffice-". Default "server".
+	Name string
+	// CommitConns bounds the commits, joins and ledger writes in flight. Default 16.
+	CommitConns int
+	// QueryConns bounds the reads and projections in flight. Default 8.
+	QueryConns int
+
+	// dial replaces the network in tests.
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// DB is a database of boxoffice, brought up to date by migrations.Up. It is safe for concurrent use.
+type DB struct {
+	commits *pgxpool.Pool
+	claims  *pgxpool.Pool
+	queries *pgxpool.Pool
+	name    string
+	plans   planCache
+	joins   *batcher[*joinCall]
+	ledger  *batcher[*ledgerCall]
+}
+
+// Open connects to the Postgres at url, and fails if it does not answer.
+func Open(ctx context.Context, url string, o Options) (*DB, error) {
+	if o.Name == "" {
+		o.Name = "server"
+	}
+	if o.CommitConns == 0 {
+		o.CommitConns = commitConnsDefault
+	}
+	if o.QueryConns == 0 {
+		o.QueryConns = queryConnsDefault
+	}
+	db := &DB{name: applicationPrefix + "-" + o.Name}
+	db.joins = newBatcher(joinBatchMax, joinsWaitingMax, db.flushJoins)
+	db.ledger = newBatcher(ledgerBatchMax, ledgerWaitingMax, db.flushLedger)
+
+	commit := map[string]string{
+		"application_name":                    db.name,
+		"synchronous_commit":                  "on", // what is acknowledged is on disk, whatever the server's default
+		"statement_timeout":                   strconv.Itoa(commitStatementMillisMax),
+		"idle_in_transaction_session_timeout": strconv.Itoa(idleInTransactionMillisMax),
+	}
+	query := map[string]string{
+		"application_name":                    db.name,
+		"synchronous_commit":                  "on",
+		"statement_timeout":                   strconv.Itoa(queryStatementMillisMax),
+		"lock_timeout":                        strconv.Itoa(queryLockMillisMax),
+		"idle_in_transaction_session_timeout": strconv.Itoa(idleInTransactionMillisMax),
+	}
+	for k, v := range byKey {
+		commit[k], query[k] = v, v
+	}
+	for _, p := range []struct {
+		pool  **pgxpool.Pool
+		conns int
+		set   map[string]string
+	}{
+		{&db.commits, o.CommitConns, commit},
+		{&db.claims, claimConnsMax, commit},
+		{&db.queries, o.QueryConns, query},
+	} {
+		pool, err := openPool(ctx, url, p.conns, p.set, o)
+		if err != nil {
+			db.Close()
+			return nil, err
+		}
+		*p.pool = pool
+	}
+	if err := db.Ping(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func openPool(ctx context.Context, url string, conns int, set map[string]string, o Options) (*pgxpool.Pool, error) {
+	c, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's url: %w", err)
+	}
+	for k, v := range set {
+		c.ConnConfig.RuntimeParams[k] = v
+	}
+	c.ConnConfig.ConnectTimeout = connectTimeout
+	if o.dial != nil {
+		c.ConnConfig.DialFunc = o.dial
+	}
+	c.MaxConns = int32(conns) //nolint:gosec // a handful
+	pool, err := pgxpool.NewWithConfig(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("open a pool of connections: %w", err)
+	}
+	return pool, nil
+}
+
+// Ping is nil when the database can be written to: a standby or one that is starting up says what it is.
+func (db *DB) Ping(ctx context.Context) error {
+	const statement = `select pg_is_in_recovery()`
+	var recovering bool
+	if err := db.queries.QueryRow(ctx, statement).Scan(&recovering); err != nil {
+		return db.failed("ping the database", err)
+	}
+	if recovering {
+		return errors.New("ping the database: it is a standby and takes no writes")
+	}
+	return nil
+}
+
+// Close waits for what is being done and closes all connections.
+func (db *DB) Close() {
+	for _, p := range []*pgxpool.Pool{db.commits, db.claims, db.queries} {
+		if p != nil {
+			p.Close()
+		}
+	}
+}
+
+// failed wraps the error of an operation. Where the server has gone, all idle connections are dropped, so that each
+// does not have to fail once after its return.
+func (db *DB) failed(op string, err error) error {
+	if lost(err) {
+		db.commits.Reset()
+		db.claims.Reset()
+		db.queries.Reset()
+	}
+	return fmt.Errorf("%s: %w", op, err)
+}
+
+// lost says that the error means a lost connection or a server on its way down or up, not a statement that failed.
+func lost(err error) bool {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		switch refused.Code {
+		case "57P01", "57P02", "57P03": // admin_shutdown, crash_shutdown, cannot_connect_now
+			return true
+		}
+		return false
+	}
+	// Neither an answer of the server's nor the caller's doing: the network.
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) || isEOF(err)
+}

@@ -1,0 +1,70 @@
+package memory_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"boxoffice/messages"
+	"boxoffice/persistence/journaltest"
+	"boxoffice/persistence/memory"
+)
+
+// Goal: the journal in memory is held to the same rules as Postgres'. Method: the conformance suite.
+func TestJournal(t *testing.T) {
+	journaltest.Run(t, func(*testing.T) journaltest.Fixture {
+		db := memory.New(func() int64 { return journaltest.Base - 1 })
+		return journaltest.Fixture{
+			Journal:   func(node string) journaltest.Journal { return db.Journal(node) },
+			ReadModel: db.ReadModel(),
+			Catalogue: db.Catalogue(),
+			State: func(t testing.TB, eventID string) journaltest.State {
+				v, err := db.View(eventID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return journaltest.State{
+					LastSeq: v.LastSeq, ProjectedSeq: v.ProjectedSeq, SnapshotSeq: v.SnapshotSeq,
+					Tickets: v.Tickets, Seats: v.Seats, Orders: v.Orders, Payments: v.Payments,
+				}
+			},
+			LoseReply: func(commit func() error) error {
+				db.OnCommit(func(context.Context, messages.Batch) memory.Fault { return memory.LoseReply })
+				defer db.OnCommit(nil)
+				return commit()
+			},
+			IsDoubleSale: func(err error) bool {
+				var d *memory.DoubleSaleError
+				return errors.As(err, &d)
+			},
+		}
+	})
+}
+
+// Goal: a commit that is frozen while a successor claims writes nothing when it thaws. Method: a hook that blocks.
+func TestFrozenCommit(t *testing.T) {
+	db := memory.New(func() int64 { return journaltest.Base - 1 })
+	if err := db.Catalogue().CreateEvent(t.Context(), journaltest.NewEvent("E1", 10)); err != nil {
+		t.Fatal(err)
+	}
+	a, b := db.Journal("a"), db.Journal("b")
+	old, err := a.Claim(t.Context(), "E1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	frozen, thaw, done := make(chan struct{}), make(chan struct{}), make(chan error)
+	db.OnCommit(func(context.Context, messages.Batch) memory.Fault {
+		close(frozen)
+		<-thaw
+		return memory.None
+	})
+	go func() { done <- a.Commit(t.Context(), journaltest.Batch("E1", old.Epoch, 2)) }()
+	<-frozen
+	if _, err := b.Claim(t.Context(), "E1"); err != nil {
+		t.Fatal(err)
+	}
+	close(thaw)
+	if err := <-done; !errors.Is(err, messages.ErrFenced) {
+		t.Errorf("the thawed commit: %v, want ErrFenced", err)
+	}
+}
