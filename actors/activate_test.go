@@ -34,9 +34,15 @@ func (s *store) newWriter() *writer {
 	return w
 }
 
+func (w *writer) env() *actors.Env {
+	env := w.store.env("writer")
+	env.Journal = w.journal
+	return env
+}
+
 func (w *writer) activate() actors.Activation {
 	w.Helper()
-	a, err := actors.Activate(w.Context(), eventID, w.journal, w.readModel, still{})
+	a, err := actors.Activate(w.Context(), eventID, w.env())
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -111,7 +117,7 @@ func TestActivationFromSnapshotOrNot(t *testing.T) {
 		}
 		from("without a snapshot", false)
 		// Not to the end: the snapshot is not of the last entry.
-		half := actors.NewProjector(eventID, w.journal, s.readModel)
+		half := actors.NewProjector(eventID, w.state.Plan(), w.env())
 		if _, err := half.Run(t.Context(), entries/2); err != nil {
 			t.Fatal(err)
 		}

@@ -15,6 +15,8 @@ const (
 	// A provider that is silent is asked again after growing pauses.
 	retryMillisMin = 100
 	retryMillisMax = 30_000
+	// bugPauseMillis lies between two tries of taking note of an answer at which Decide panics.
+	bugPauseMillis = 60_000
 )
 
 // openCall is a payment operation of ours whose outcome we do not know yet.
@@ -76,10 +78,8 @@ func (o *Owner) paid(r CallResult) {
 		return // an answer to a question that is no longer open
 	}
 	if r.Command == nil {
-		c.running = false
 		pause := seatmap.Time(retryMillisMin) << min(c.tries-1, 20)
-		c.retryAt = o.now + min(pause, retryMillisMax)
-		o.retries.add(c.retryAt, r.Op.Order)
+		o.retryIn(min(pause, retryMillisMax), c)
 		return
 	}
 	delete(o.calls, r.Op.Order)
@@ -87,10 +87,12 @@ func (o *Owner) paid(r CallResult) {
 	o.forming.tickets = append(o.forming.tickets, r.Tickets...)
 	result, ok := o.decide(r.Command)
 	if !ok {
-		// Decide is pure: asking it again would panic again. The operation stays open in the state; a later
-		// activation, of a mended build, drives it on.
+		// Decide is pure: asking it again would panic again, until something else has changed, or the build. The
+		// operation stays open, and its caller is told what is true: nothing is known.
+		o.calls[r.Op.Order] = c
+		o.retryIn(bugPauseMillis, c)
 		o.forming.tickets = o.forming.tickets[:len(o.forming.tickets)-len(r.Tickets)]
-		o.tellWaiter(r.Op.Order, &messages.Reply{Outcome: messages.Outcome_OUTCOME_INTERNAL})
+		o.tellWaiter(r.Op.Order, &messages.Reply{Outcome: messages.Outcome_OUTCOME_PAYMENT_UNKNOWN})
 		return
 	}
 	if result.Outcome == seatmap.PaymentNoted {
@@ -98,6 +100,12 @@ func (o *Owner) paid(r CallResult) {
 		return
 	}
 	o.tellWaiter(r.Op.Order, o.finish(result))
+}
+
+// retryIn makes a call again after a pause.
+func (o *Owner) retryIn(pause seatmap.Time, c *openCall) {
+	c.running, c.retryAt = false, o.now+pause
+	o.retries.add(c.retryAt, c.op.Order)
 }
 
 // tellWaiter answers the caller that waits for the order's payment, if one does, with the forming batch.

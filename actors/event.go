@@ -18,13 +18,14 @@ import (
 const (
 	// stashMax bounds the requests that wait for an activation.
 	stashMax = batchCommandsMax
-	// activateTimeout bounds claim and replay: past it the event is unavailable until the next try.
+	// activateTimeout is how long an activation may go without progress, which is an entry replayed: past it the event is
+	// unavailable until the next try.
 	activateTimeout = 15 * time.Second
 	// commitTimeout is when a commit counts as lost. The owner ends then, and its successor finds out.
 	commitTimeout = 5 * time.Second
 	// callTimeout is when a provider's answer counts as not heard. tok_slow's 3 s are an answer.
 	callTimeout = 5 * time.Second
-	// projectTimeout bounds one run of the projector.
+	// projectTimeout is how long the projector may go without progress: an entry read, or a step written.
 	projectTimeout = 30 * time.Second
 	// graceAfterEnd is how long an ended owner still turns stragglers away: a stopped actor would leave them waiting.
 	graceAfterEnd = time.Second
@@ -44,9 +45,10 @@ type Env struct {
 	Issuer    Issuer
 	Render    Render
 	Clock     Clock
-	// Commits runs activations and commits, Calls the provider's, Projections the read model's.
-	Commits, Calls, Projections Pool
-	Log                         *slog.Logger
+	// Activations runs activations, which may be long; Commits commits, Calls the provider's calls, Projections the read
+	// model's. None of them waits for another's work.
+	Activations, Commits, Calls, Projections Pool
+	Log                                      *slog.Logger
 	// Ended is called once, when an event actor takes no more requests.
 	Ended func(eventID string, self *actor.PID)
 }
@@ -200,21 +202,10 @@ func (e *Event) completed(of any) {
 func (e *Event) activate() {
 	e.phase = activating
 	e.incarnation++
-	if !e.elsewhere(e.env.Commits, activateTimeout, func(ctx context.Context) any {
-		a, err := activateSafely(ctx, e.id, e.env)
+	e.elsewhere(e.env.Activations, func() any {
+		a, err := Activate(context.Background(), e.id, e.env)
 		return activated{a, err}
-	}) {
-		e.activated(Activation{}, errors.New("too many activations are waiting"))
-	}
-}
-
-func activateSafely(ctx context.Context, id string, env *Env) (a Activation, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &ReplayError{EventID: id, Reason: fmt.Sprintf("%v\n%s", p, debug.Stack())}
-		}
-	}()
-	return Activate(ctx, id, env.Journal, env.ReadModel, env.Clock)
+	}, func(err error) any { return activated{err: err} })
 }
 
 func (e *Event) activated(a Activation, err error) {
@@ -231,9 +222,8 @@ func (e *Event) activated(a Activation, err error) {
 		for _, in := range stash {
 			e.reply(in.From, outcome)
 		}
-		var unreplayable *ReplayError
-		var broken *messages.BrokenJournalError
-		if errors.As(err, &unreplayable) || errors.As(err, &broken) {
+		var panicked *panicError // in a loop, as like as not
+		if isBroken(err) || errors.As(err, &panicked) {
 			e.quarantine()
 			return
 		}
@@ -242,7 +232,7 @@ func (e *Event) activated(a Activation, err error) {
 		return
 	}
 	e.owner = NewOwner(e.id, a, e.env.Render)
-	e.projector = NewProjector(e.id, e.env.Journal, e.env.ReadModel) // its own: an earlier one may still be running
+	e.projector = NewProjector(e.id, a.State.Plan(), e.env) // its own: an earlier one may still be running
 	e.startedAt, e.startTime = a.ClaimedAt, a.Now
 	e.phase = running
 	e.after(idleAfter, idleCheck{})
@@ -257,6 +247,15 @@ func (e *Event) activated(a Activation, err error) {
 	}
 }
 
+// isBroken: the database is there, but what it holds does not fit what we want of it, so that another try would end as
+// this one did.
+func isBroken(err error) bool {
+	var unreplayable *ReplayError
+	var broken *messages.BrokenJournalError
+	var sold *messages.DoubleSaleError
+	return errors.As(err, &unreplayable) || errors.As(err, &broken) || errors.As(err, &sold)
+}
+
 // step the owner and do what it says. A panic means that memory and journal do not fit.
 func (e *Event) step(in Input) {
 	out, panicked := e.stepSafely(in)
@@ -268,6 +267,11 @@ func (e *Event) step(in Input) {
 	}
 	if out.Stop != nil {
 		e.env.Log.Warn("event's owner ended", "event", e.id, "epoch", e.owner.Epoch(), "reason", out.Stop)
+		if isBroken(out.Stop) {
+			e.owner = nil
+			e.quarantine()
+			return
+		}
 		e.end()
 		return
 	}
@@ -299,47 +303,21 @@ func (e *Event) perform(out Effects) {
 	}
 	if out.Commit != nil {
 		b := *out.Commit
-		if !e.elsewhere(e.env.Commits, commitTimeout, func(ctx context.Context) any { return Committed{Err: commit(ctx, e.env.Journal, b)} }) {
-			e.later(Committed{Err: errors.New("too many commits are waiting")})
-		}
+		e.elsewhere(e.env.Commits, func() any {
+			ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+			defer cancel()
+			return Committed{Err: commit(ctx, e.env.Journal, b)}
+		}, func(err error) any { return Committed{Err: err} })
 	}
 	for _, c := range out.Calls {
-		if !e.elsewhere(e.env.Calls, callTimeout, func(ctx context.Context) any { return Paid{e.pay(ctx, c)} }) {
-			e.later(Paid{CallResult{Op: c.Op, Err: errors.New("too many payment calls are waiting")}})
-		}
+		e.elsewhere(e.env.Calls, func() any { return Paid{e.pay(c)} },
+			func(err error) any { return Paid{CallResult{Op: c.Op, Err: err}} })
 	}
 	if out.ProjectTo != 0 {
 		projector := e.projector
-		if !e.elsewhere(e.env.Projections, projectTimeout, func(ctx context.Context) any { return e.project(ctx, projector, out.ProjectTo) }) {
-			e.later(Projected{Err: errors.New("too many projections are waiting")})
-		}
+		e.elsewhere(e.env.Projections, func() any { return e.project(projector, out.ProjectTo) },
+			func(err error) any { return Projected{Err: err} })
 	}
-}
-
-func (e *Event) pay(ctx context.Context, c Call) CallResult {
-	r := Pay(ctx, e.env.Provider, e.env.Issuer, c)
-	if r.Err != nil {
-		e.env.Log.Warn("payment call", "event", e.id, "kind", c.Op.Kind.String(), "error", r.Err)
-	}
-	return r
-}
-
-func (e *Event) project(ctx context.Context, p *Projector, to uint64) Projected {
-	seq, err := p.Run(ctx, to)
-	if err != nil {
-		e.env.Log.Warn("event not projected", "event", e.id, "to", to, "error", err)
-	}
-	return Projected{Seq: seq, Err: err}
-}
-
-// elsewhere runs f on a pool and sends what it returns back to this incarnation; false where the pool is full.
-func (e *Event) elsewhere(pool Pool, timeout time.Duration, f func(context.Context) any) bool {
-	root, self, incarnation := e.root, e.self, e.incarnation
-	return pool.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), timeout)
-		defer cancel()
-		root.Send(self, tagged{e, incarnation, f(ctx)})
-	})
 }
 
 // later sends a message to this incarnation.

@@ -139,7 +139,7 @@ func TestPanicInDecideSparesTheEvent(t *testing.T) {
 		sh := s.newShell("a", func(e *actors.Env) { e.Issuer = wrongIssuer{} })
 		sh.order("s", "o", "1-1", "1-2")
 		sh.must(confirm("s", "o", "", payment.TokenVisa), authorized)
-		sh.must(finalize("s", "o"), internal)
+		sh.must(finalize("s", "o"), unknown)
 		sh.must(createOrder("s2", "o2", s.now()+tokenTTL), created)
 		if n := sh.journal.claimed(); n != 1 {
 			t.Errorf("%d activations", n)

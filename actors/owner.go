@@ -32,8 +32,13 @@ const (
 	// operationLeaseMillis is when an event with an open payment operation is due again: if its owner is gone by then,
 	// the waker finds it.
 	operationLeaseMillis = 10_000
-	// projectPauseMillis lies between two projections: the read model is at most a second behind.
-	projectPauseMillis = 250
+	// projectPauseMillis lies between two projections: the read model is at most a second behind. After one that failed
+	// the pause doubles, up to projectPauseMillisMax.
+	projectPauseMillis    = 250
+	projectPauseMillisMax = 30_000
+	// expireFactsMax is when a forming batch takes no more expiries, so that a hall whose holds all run out at once does
+	// not become one commit; what is left goes with the next. A Tick may pass it by its own 1,024 facts.
+	expireFactsMax = 8_192
 	// expirePauseMillis lies between two tries of an expiry that fails for a bug of ours, lest the owner do nothing else.
 	expirePauseMillis = 1_000
 	forever           = seatmap.Time(1<<63 - 1)
@@ -136,9 +141,10 @@ type Owner struct {
 	calls     map[seatmap.OrderID]*openCall
 	retries   timeline // when calls are due to be repeated
 	projected uint64
-	// projecting: one projection at a time; projectAfter paces the next.
-	projecting   bool
-	projectAfter seatmap.Time
+	// projecting: one projection at a time; projectAfter paces the next, by how many failed in a row.
+	projecting      bool
+	projectAfter    seatmap.Time
+	projectFailures int
 
 	letters        []byte // of lettersVersion, shared with the replies that carry it
 	lettersVersion uint64
@@ -211,11 +217,7 @@ func (o *Owner) Step(now seatmap.Time, in Input) Effects {
 	case Due:
 		o.due(&out)
 	case Projected:
-		o.projecting = false
-		if in.Err == nil {
-			o.projected = max(o.projected, in.Seq)
-		}
-		o.projectAfter = o.now + projectPauseMillis
+		o.projectedTo(in)
 	}
 	if out.Stop == nil {
 		o.launch(&out)
@@ -238,16 +240,6 @@ func (o *Owner) asked(in Asked, out *Effects) {
 	o.expire()
 	o.forming.commands++
 	o.handle(in.From, in.Request)
-}
-
-// expire lets what is overdue end before anything else is decided, so that its seats are free for the next.
-func (o *Owner) expire() {
-	for due := o.state.NextDue(); due != 0 && due <= o.now && o.expireAfter <= o.now; due = o.state.NextDue() {
-		before := len(o.forming.facts)
-		if _, ok := o.decide(seatmap.Tick{}); !ok || len(o.forming.facts) == before {
-			o.expireAfter = o.now + expirePauseMillis
-		}
-	}
 }
 
 // decide asks the core and applies the facts to the speculative state. It is false where Decide panicked: a bug that
@@ -402,58 +394,3 @@ func (o *Owner) End(why error) Effects {
 
 // Drain makes the owner take no more requests; what it has begun goes on until Idle.
 func (o *Owner) Drain() { o.draining = true }
-
-// due does what is overdue: expiries, callers who have waited long enough, payment calls to repeat.
-func (o *Owner) due(out *Effects) {
-	o.expire()
-	for id, at := range o.waits.due(o.now) {
-		if w, ok := o.waiters[id]; ok && w.until == at {
-			delete(o.waiters, id)
-			out.Replies = append(out.Replies, Addressed{w.from, &messages.Reply{Outcome: messages.Outcome_OUTCOME_PAYMENT_UNKNOWN}})
-		}
-	}
-	for id, at := range o.retries.due(o.now) {
-		if c, ok := o.calls[id]; ok && !c.running && c.retryAt == at {
-			o.run(c, out)
-		}
-	}
-}
-
-// project asks for the read model to follow, one projection at a time and paced, so that a busy event's entries are
-// folded many at once and an idle one's at once.
-func (o *Owner) project(out *Effects) {
-	if !o.projecting && o.projected < o.committed && o.now >= o.projectAfter {
-		o.projecting = true
-		out.ProjectTo = o.committed
-	}
-}
-
-// nextDue is when the event needs an owner again, even if this one is gone.
-func (o *Owner) nextDue() seatmap.Time {
-	due := o.state.NextDue()
-	if len(o.calls) > 0 || len(o.forming.calls) > 0 {
-		due = earlier(due, o.now+operationLeaseMillis)
-	}
-	return due
-}
-
-// WakeAt is when the owner wants its next Due; 0: not before something else happens.
-func (o *Owner) WakeAt() seatmap.Time {
-	at := o.state.NextDue()
-	if at != 0 {
-		at = max(at, o.expireAfter)
-	}
-	at = earlier(at, earlier(o.waits.next(), o.retries.next()))
-	if !o.projecting && o.projected < o.committed {
-		at = earlier(at, o.projectAfter)
-	}
-	return at
-}
-
-// earlier of two times, where 0 is never.
-func earlier(a, b seatmap.Time) seatmap.Time {
-	if a == 0 || (b != 0 && b < a) {
-		return b
-	}
-	return a
-}

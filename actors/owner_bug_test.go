@@ -43,7 +43,14 @@ func (i wrongIssuer) Issue(event string, order seatmap.OrderID, seats []int32, s
 	return i.issuer.Issue(event, order, seats[1:], seatIDs[1:], at)
 }
 
+// Whoever waits for a payment whose answer cannot be decided hears that nothing is known, and the provider is asked again.
 func TestPanicInDecideOfAPayment(t *testing.T) {
+	for _, by := range []string{"the same owner", "a mended build"} {
+		t.Run(by, func(t *testing.T) { testPanicInDecideOfAPayment(t, by == "the same owner") })
+	}
+}
+
+func testPanicInDecideOfAPayment(t *testing.T, sameOwner bool) {
 	r := newRig(t)
 	r.authorized("s", "o", payment.TokenVisa, "1-1", "1-2")
 	r.ask("buyer", finalize("s", "o"))
@@ -51,14 +58,29 @@ func TestPanicInDecideOfAPayment(t *testing.T) {
 	r.step(actors.Paid{Result: actors.Pay(t.Context(), r.provider, wrongIssuer{}, r.call(seatmap.Capture, false))})
 	r.ask("next", createOrder("s2", "o2", t0+tokenTTL))
 	r.settle()
-	r.hear("buyer", internal)
+	r.hear("buyer", unknown)
 	r.hear("next", created)
 	if view, _ := r.db.View(eventID); len(view.Tickets) != 0 {
 		t.Errorf("tickets of a sale that was not decided: %v", view.Tickets)
 	}
-	// A mended build drives it on.
-	r.activate()
-	r.pay(r.call(seatmap.Capture, true))
+	// It is tried again after a while, and who asks again meanwhile waits for that.
+	r.ask("buyer again", finalize("s", "o"))
+	r.settle()
+	r.silence()
+	r.now = t0 + actors.BugPauseMillis - 1
+	r.step(actors.Due{})
+	r.hear("buyer again", unknown) // after 8 s
+	if len(r.calls) > 0 {
+		t.Error("tried again too early")
+	}
+	r.now++
+	r.step(actors.Due{})
+	again := r.call(seatmap.Capture, true)
+	if !sameOwner {
+		r.activate()
+		again = r.call(seatmap.Capture, true)
+	}
+	r.pay(again)
 	r.settle()
 	if v := verify(t, r.projected()); v.Sold != 2 {
 		t.Errorf("%+v", v)

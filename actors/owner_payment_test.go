@@ -73,7 +73,7 @@ func (r *rig) projected() *messages.Audit {
 	if err != nil {
 		r.Fatal(err)
 	}
-	if _, err := actors.NewProjector(eventID, r.db.Journal("p"), r.db.ReadModel()).Run(r.Context(), view.LastSeq); err != nil {
+	if _, err := actors.NewProjector(eventID, r.state.Plan(), r.env()).Run(r.Context(), view.LastSeq); err != nil {
 		r.Fatal(err)
 	}
 	return audit(r.TB, r.db, eventID, r.ledger)

@@ -20,36 +20,41 @@ const (
 // Projector folds committed entries into the read model. It has a state of its own, made of nothing but committed rows:
 // an owner's is speculative. One run at a time; a run may be repeated from anywhere.
 type Projector struct {
-	eventID   string
-	journal   Journal
-	readModel ReadModel
+	eventID string
+	plan    *seatmap.Plan
+	env     *Env
 
 	state       *seatmap.Map // nil: to be read
 	seq         uint64       // of state, and of the read model as far as we know
-	snapshotSeq uint64
+	snapshotSeq uint64       // of the last snapshot that can be read, 0: none
 	// snapshotEvery is snapshotEntries, but in tests.
 	snapshotEvery uint64
 }
 
-// NewProjector makes the projector of one event.
-func NewProjector(eventID string, journal Journal, readModel ReadModel) *Projector {
-	return &Projector{eventID: eventID, journal: journal, readModel: readModel, snapshotEvery: snapshotEntries}
+// NewProjector makes the projector of one event. The plan is the owner's: a hall is in memory once.
+func NewProjector(eventID string, plan *seatmap.Plan, env *Env) *Projector {
+	return &Projector{eventID: eventID, plan: plan, env: env, snapshotEvery: snapshotEntries}
 }
 
 // Run moves the read model up to entry to, and says how far it got. Whether or not it is the owner's, and however often
-// it runs, it changes only what nobody has changed before: the read model's own position is its fence.
+// it runs, it changes only what nobody has changed before: the read model's own position is its fence. It takes as long
+// as it takes, but not projectTimeout without progress.
 func (p *Projector) Run(ctx context.Context, to uint64) (uint64, error) {
+	ctx, dog := watch(ctx, p.env.Clock, projectTimeout)
+	defer dog.callOff()
+	journal := watched{p.env.Journal, dog}
 	if p.state == nil {
-		if err := p.load(ctx); err != nil {
+		if err := p.load(ctx, journal); err != nil {
 			return 0, err
 		}
 	}
 	for p.seq < to {
-		if err := p.fold(ctx, min(to, p.seq+projectEntriesMax)); err != nil {
-			p.state = nil // it may have run ahead of the read model: read again
-			if errors.Is(err, messages.ErrProjected) {
-				return p.readModel.Projected(ctx, p.eventID) // somebody else has gone on from here
-			}
+		dog.progress()
+		err := p.fold(ctx, journal, min(to, p.seq+projectEntriesMax))
+		if errors.Is(err, messages.ErrProjected) {
+			return p.env.ReadModel.Projected(ctx, p.eventID) // somebody else has gone on from here
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -57,40 +62,39 @@ func (p *Projector) Run(ctx context.Context, to uint64) (uint64, error) {
 }
 
 // load reads the state that the read model shows.
-func (p *Projector) load(ctx context.Context) error {
-	recovery, err := p.journal.Recover(ctx, p.eventID)
+func (p *Projector) load(ctx context.Context, journal Journal) error {
+	recovery, err := journal.Recover(ctx, p.eventID)
 	if err != nil {
 		return fmt.Errorf("recovering event %s for its projection: %w", p.eventID, err)
 	}
-	projected, err := p.readModel.Projected(ctx, p.eventID)
+	projected, err := p.env.ReadModel.Projected(ctx, p.eventID)
 	if err != nil {
 		return fmt.Errorf("reading how far event %s is projected: %w", p.eventID, err)
 	}
-	state, err := restore(p.eventID, recovery)
-	if err != nil {
+	state, snapshotSeq := restore(p.eventID, p.plan, recovery, p.env.Log)
+	if _, err := replay(ctx, p.eventID, journal, state, snapshotSeq, projected, nil); err != nil {
 		return err
 	}
-	if _, err := replay(ctx, p.eventID, p.journal, state, recovery.SnapshotSeq, projected, nil); err != nil {
-		return err
-	}
-	p.state, p.seq, p.snapshotSeq = state, projected, recovery.SnapshotSeq
+	p.state, p.seq, p.snapshotSeq = state, projected, snapshotSeq
 	return nil
 }
 
 // fold one step.
-func (p *Projector) fold(ctx context.Context, to uint64) error {
-	f := newFold(p.eventID, p.state)
-	if _, err := replay(ctx, p.eventID, p.journal, p.state, p.seq, to, f.observe); err != nil {
+func (p *Projector) fold(ctx context.Context, journal Journal, to uint64) error {
+	state := p.state
+	p.state = nil // a fold that fails, or panics, may have run ahead of the read model: read again
+	f := newFold(p.eventID, state)
+	if _, err := replay(ctx, p.eventID, journal, state, p.seq, to, f.observe); err != nil {
 		return err
 	}
 	step := f.projection(p.seq, to)
 	if to-p.snapshotSeq >= p.snapshotEvery {
-		step.Snapshot = p.state.AppendSnapshot(nil)
+		step.Snapshot = state.AppendSnapshot(nil)
 	}
-	if err := p.readModel.Project(ctx, step); err != nil {
+	if err := p.env.ReadModel.Project(ctx, step); err != nil {
 		return fmt.Errorf("projecting event %s to entry %d: %w", p.eventID, to, err)
 	}
-	p.seq = to
+	p.state, p.seq = state, to
 	if step.Snapshot != nil {
 		p.snapshotSeq = to
 	}
@@ -147,33 +151,33 @@ func (f *fold) observe(fact seatmap.Fact, applied bool) {
 	case seatmap.SeatsWereHeld:
 		f.order(fact.Order)
 	case seatmap.AuthorizeStarted:
-		f.order(fact.Order)
+		f.paid(fact.Order, applied)
 	case seatmap.AuthorizeWasGranted:
-		f.order(fact.Order)
+		f.paid(fact.Order, applied)
 	case seatmap.AuthorizeWasDeclined:
-		f.order(fact.Order)
+		f.paid(fact.Order, applied)
 	case seatmap.CaptureStarted:
-		f.order(fact.Order)
+		f.paid(fact.Order, applied)
 	case seatmap.OrderWasCompleted:
-		f.order(fact.Order)
+		f.paid(fact.Order, applied)
 		if o, ok := f.state.Order(fact.Order); ok && applied {
 			f.session(o.Session)
 		}
 	case seatmap.CaptureWasRefused:
-		f.order(fact.Order)
+		f.paid(fact.Order, applied)
 	case seatmap.OrderHasExpired:
-		f.order(fact.Order)
+		f.released(fact.Order, applied)
 	case seatmap.OrderWasCancelled:
-		f.order(fact.Order)
+		f.released(fact.Order, applied)
 	case seatmap.AuthorizationWasVoided:
-		f.order(fact.Order)
+		f.paid(fact.Order, applied)
 	case seatmap.SessionWasEnded:
 		f.session(fact.Session)
 	case seatmap.Answered, seatmap.Forgotten:
 	}
 }
 
-// order notes the order, its payment and its seats as they are now.
+// order notes the order and its seats as they are now.
 func (f *fold) order(id seatmap.OrderID) {
 	o, ok := f.state.Order(id)
 	if !ok {
@@ -185,8 +189,23 @@ func (f *fold) order(id seatmap.OrderID) {
 		}
 	}
 	f.orders.set(id, orderRow(o))
-	if o.Payment != seatmap.PaymentNone {
+}
+
+// paid notes the order, and its payment after a fact about that: at no other time, since a declined attempt keeps the
+// amount that was to be authorized when its order goes on with other seats.
+func (f *fold) paid(id seatmap.OrderID, applied bool) {
+	f.order(id)
+	if o, ok := f.state.Order(id); ok && applied {
 		f.payments.set(paymentKey{id, o.Attempt}, paymentRow(o))
+	}
+}
+
+// released notes an order that has ended without a sale. What was authorized for it, and only that, is to be voided now.
+func (f *fold) released(id seatmap.OrderID, applied bool) {
+	o, ok := f.state.Order(id)
+	f.order(id)
+	if ok && applied && o.Payment == seatmap.PaymentVoiding {
+		f.paid(id, applied)
 	}
 }
 

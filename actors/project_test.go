@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"boxoffice/actors"
+	"boxoffice/actors/payment"
+	"boxoffice/actors/seatmap"
 	"boxoffice/messages"
 )
 
@@ -17,9 +19,24 @@ import (
 const projectedEntries = 120
 
 func (s *store) newProjector(node string) *actors.Projector {
-	p := actors.NewProjector(eventID, s.journal(node), s.readModel)
+	p := actors.NewProjector(eventID, s.plan(), s.env(node))
 	p.SnapshotEvery(10)
 	return p
+}
+
+// plan of the event's hall.
+func (s *store) plan() *seatmap.Plan {
+	s.Helper()
+	recovery, err := s.journal("plan").Recover(s.Context(), eventID)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return emptyMap(s.TB, recovery).Plan()
+}
+
+// env is what an activation and a projector of one node need of the world.
+func (s *store) env(node string) *actors.Env {
+	return &actors.Env{Journal: s.journal(node), ReadModel: s.readModel, Clock: still{}, Log: silentLog()}
 }
 
 func run(t *testing.T, p *actors.Projector, to uint64) uint64 {
@@ -107,7 +124,9 @@ func TestSnapshotRacedByTakeOver(t *testing.T) {
 		w := s.withEvent().newWriter()
 		w.write(projectedEntries / 2)
 		held := heldModel{s.readModel, make(chan messages.Projection), make(chan struct{})}
-		deposed := actors.NewProjector(eventID, s.journal("old"), held)
+		env := s.env("old")
+		env.ReadModel = held
+		deposed := actors.NewProjector(eventID, s.plan(), env)
 		deposed.SnapshotEvery(10)
 		to := w.seq
 		type result struct {
@@ -136,4 +155,46 @@ func TestSnapshotRacedByTakeOver(t *testing.T) {
 		}
 		verify(t, after)
 	})
+}
+
+// A declined attempt keeps the amount that was asked for, whatever its order goes on with, and wherever a projection
+// begins and ends.
+func TestDeclinedAttemptKeepsItsAmount(t *testing.T) {
+	const seat = 4950
+	for _, each := range []bool{false, true} {
+		r := newRig(t)
+		for _, request := range []*messages.Request{
+			createOrder("s", "o", t0+tokenTTL), confirm("s", "o", "first", payment.TokenDeclined, "1-1"),
+			reserve("s", "o", "1-1", "1-2"), confirm("s", "o", "second", payment.TokenDeclined),
+			reserve("s", "o", "1-1", "1-2", "1-3"), confirm("s", "o", "third", payment.TokenVisa),
+			cancel("s", "o"),
+			createOrder("s", "o2", t0+tokenTTL), confirm("s", "o2", "", payment.TokenDeclined, "1-4"), reserve("s", "o2", "1-5", "1-6"),
+			cancel("s", "o2"), // with nothing to void
+		} {
+			r.ask("", request)
+			r.settle()
+			for _, c := range r.calls {
+				r.calls = nil
+				r.pay(c)
+				r.settle()
+			}
+			if each {
+				r.projected()
+			}
+		}
+		var got []messages.PaymentRow
+		for _, row := range r.projected().Payments {
+			if row.OrderID == [16]byte(id("o")) {
+				got = append(got, row)
+			} else if row.Status != messages.PaymentDeclined || row.Amount != seat {
+				t.Errorf("the cancelled order's payment: %+v", row)
+			}
+		}
+		for i, want := range []messages.PaymentStatus{messages.PaymentDeclined, messages.PaymentDeclined, messages.PaymentVoided} {
+			if len(got) != 3 || got[i].Status != want || got[i].Amount != int64(i+1)*seat || got[i].Attempt != uint32(i+1) {
+				t.Fatalf("payments %+v", got)
+			}
+		}
+		verify(t, r.projected())
+	}
 }

@@ -51,10 +51,15 @@ func newRigOf(t testing.TB, ttl seatmap.Time) *rig {
 	return r
 }
 
+// env is what an activation and a projector need of the world.
+func (r *rig) env() *actors.Env {
+	return &actors.Env{Journal: r.db.Journal("rig"), ReadModel: r.db.ReadModel(), Clock: still{}, Log: silentLog()}
+}
+
 // activate makes a new owner; the one before is forgotten.
 func (r *rig) activate() {
 	r.Helper()
-	a, err := actors.Activate(r.Context(), eventID, r.db.Journal("rig"), r.db.ReadModel(), still{})
+	a, err := actors.Activate(r.Context(), eventID, r.env())
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -62,35 +62,16 @@ func openPostgres(t *testing.T, url, name string) *store {
 
 func gather(t testing.TB, db *persistence.DB, ledger *paymenttest.Ledger) *messages.Audit {
 	t.Helper()
-	a := &messages.Audit{EventID: eventID}
+	a, err := db.Audit(t.Context(), eventID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The provider's ledger is in memory, and there are no sessions.
+	a.Ledger, a.Sessions = nil, nil
 	for _, row := range ledger.Rows() {
 		if row.Event == eventID {
 			a.Ledger = append(a.Ledger, row)
 		}
-	}
-	err := db.Audit(t.Context(), eventID, func(v *persistence.AuditView) (err error) {
-		a.LastSeq, a.ProjectedSeq, a.Plan, a.PlanHash = v.LastSeq, v.ProjectedSeq, v.Plan, v.PlanHash
-		a.Snapshot, a.SnapshotSeq = v.Snapshot, v.SnapshotSeq
-		if err = v.Entries(t.Context(), func(e messages.Entry) error {
-			a.Entries = append(a.Entries, e)
-			return nil
-		}); err != nil {
-			return err
-		}
-		if a.Seats, err = v.Seats(t.Context()); err != nil {
-			return err
-		}
-		if a.Orders, err = v.Orders(t.Context()); err != nil {
-			return err
-		}
-		if a.Payments, err = v.Payments(t.Context()); err != nil {
-			return err
-		}
-		a.Tickets, err = v.Tickets(t.Context())
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return a
 }
@@ -111,7 +92,7 @@ func (s *store) newShell(name string, change func(*actors.Env)) *shell {
 	pool := &countingPool{Pool: cluster.NewPool(16, 64)}
 	env := actors.Env{
 		Journal: sh.journal, ReadModel: s.readModel, Provider: sh.provider, Issuer: issuer{}, Render: render, Clock: s.clock,
-		Commits: pool, Calls: pool, Projections: pool, Log: silentLog(),
+		Activations: pool, Commits: pool, Calls: pool, Projections: pool, Log: silentLog(),
 	}
 	if change != nil {
 		change(&env)

@@ -45,14 +45,15 @@ func emptyMap(t testing.TB, r messages.Recovery) *seatmap.Map {
 func (w *world) activate() *simOwner {
 	journal := simJournal{w.db.Journal("sim"), w}
 	readModel := simReadModel{w.db.ReadModel(), w}
-	a, err := actors.Activate(context.Background(), eventID, claiming{journal}, readModel, virtual{w})
+	env := &actors.Env{Journal: claiming{journal}, ReadModel: readModel, Clock: virtual{w}, Log: silentLog()}
+	a, err := actors.Activate(context.Background(), eventID, env)
 	if err != nil {
 		w.fail("activating: %v", err)
 		w.FailNow()
 	}
 	w.met.Claims++
 	o := &simOwner{
-		w: w, owner: actors.NewOwner(eventID, a, render), projector: actors.NewProjector(eventID, journal, readModel),
+		w: w, owner: actors.NewOwner(eventID, a, render), projector: actors.NewProjector(eventID, a.State.Plan(), env),
 		epoch: a.Claim.Epoch, claimedAt: seatmap.Time(a.ClaimedAt.Milliseconds()), startTime: a.Now, rate: 90 + seatmap.Time(w.rng.IntN(21)),
 	}
 	o.projector.SnapshotEvery(20)

@@ -132,7 +132,7 @@ func render(r *messages.Reply) *messages.Answer {
 	if err != nil {
 		panic(err)
 	}
-	return &messages.Answer{Status: uint32(r.GetOutcome()), ContentType: "application/x-test", Body: body}
+	return &messages.Answer{Status: 200 + uint32(r.GetOutcome()), ContentType: "application/x-test", Body: body}
 }
 
 // issuer makes tickets whose ids tell what they are for.
@@ -167,15 +167,12 @@ func audit(t testing.TB, db *memory.DB, event string, ledger *paymenttest.Ledger
 		t.Fatal(err)
 	}
 	a := &messages.Audit{
-		EventID: event, LastSeq: view.LastSeq, ProjectedSeq: view.ProjectedSeq, Plan: recovery.Plan, PlanHash: recovery.PlanHash,
+		EventID: event, LastSeq: view.LastSeq, ProjectedSeq: view.ProjectedSeq, NextDue: view.NextDue,
+		Plan: recovery.Plan, PlanHash: recovery.PlanHash,
 		Seats: view.Seats, Orders: view.Orders, Payments: view.Payments, Tickets: view.Tickets,
 		Snapshot: recovery.Snapshot, SnapshotSeq: recovery.SnapshotSeq,
 	}
-	err = journal.Entries(t.Context(), event, 0, view.LastSeq, func(e messages.Entry) error {
-		a.Entries = append(a.Entries, e)
-		return nil
-	})
-	if err != nil {
+	if a.Entries, err = db.Written(event, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range ledger.Rows() {
@@ -209,4 +206,6 @@ func stored(t testing.TB, entries []messages.Entry, at *messages.StoredAnswer) *
 	return answers.GetAnswers()[at.GetSlot()]
 }
 
-func silentLog() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func silentLog() *slog.Logger { return logTo(io.Discard) }
+
+func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

@@ -2,14 +2,12 @@ package actors
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/hex"
 	"fmt"
-	"maps"
-	"slices"
 
 	"boxoffice/actors/seatingplan"
 	"boxoffice/actors/seatmap"
+	"boxoffice/actors/ticket"
 	"boxoffice/messages"
 )
 
@@ -24,21 +22,26 @@ type Verified struct {
 }
 
 // Verify replays the journal of an event from its first entry and compares what it says with everything else that is
-// stored: journal = read model = tickets = provider's ledger.
-func Verify(a *messages.Audit) Verified {
+// stored: journal = read model = tickets = provider's ledger. Tickets' codes are checked against the keys, unless there
+// are none.
+func Verify(a *messages.Audit, keys ...ticket.PublicKey) Verified {
 	v := Verified{Entries: a.LastSeq}
 	plan, err := seatmap.NewPlan(seatingplan.Spec(a.Plan, a.PlanHash))
 	if err != nil {
 		v.find("the hall cannot be built: %v", err)
 		return v
 	}
-	r := audit{Verified: &v, a: a, state: seatmap.New(plan), tickets: make(map[int32]messages.TicketRow)}
+	r := audit{
+		Verified: &v, a: a, state: seatmap.New(plan),
+		tickets: make(map[int32]messages.TicketRow), done: make(map[seatmap.SessionID]bool),
+	}
 	r.all = newFold(a.EventID, r.state)
 	r.projected = newFold(a.EventID, r.state)
 	if !r.replay() {
 		return v
 	}
 	r.compareTickets()
+	r.compareCodes(keys)
 	r.compareLedger()
 	counts := r.state.Counts()
 	v.Sold = counts.Sold
@@ -53,32 +56,36 @@ type audit struct {
 	// projected collects what the read model must show, all what has happened since.
 	projected, all *fold
 	tickets        map[int32]messages.TicketRow // by seat, as the journal sold them
+	done           map[seatmap.SessionID]bool   // was at its limit of orders once, as of the projection
 }
 
 func (v *Verified) find(format string, args ...any) {
 	v.Findings = append(v.Findings, fmt.Sprintf(format, args...))
 }
 
-// replay the journal; false where it cannot be replayed, so that there is nothing to compare with.
+// replay the journal as far as its owner's row says, as an owner does; false where it cannot be replayed, so that there
+// is nothing to compare with.
 func (r *audit) replay() (ok bool) {
-	seq := uint64(0)
+	var last messages.Entry
 	defer func() {
 		if p := recover(); p != nil {
-			r.find("entry %d of the journal cannot be applied: %v", seq, p)
+			r.find("entry %d of the journal cannot be applied: %v", last.Seq, p)
 			ok = false
 		}
 	}()
-	epoch := uint64(0)
-	for i := range r.a.Entries {
-		e := &r.a.Entries[i]
-		if e.Seq != seq+1 {
-			r.find("the journal has entry %d after entry %d", e.Seq, seq)
+	for i, e := range r.a.Entries {
+		if e.Seq > r.a.LastSeq {
+			r.find("the journal has %d entries beyond entry %d, at which its owner's row ends", len(r.a.Entries)-i, r.a.LastSeq)
+			break
+		}
+		if e.Seq != last.Seq+1 {
+			r.find("entry %d is missing: %d follows %d", last.Seq+1, e.Seq, last.Seq)
 			return false
 		}
-		if e.Epoch < epoch {
-			r.find("entry %d was written under epoch %d, after epoch %d", e.Seq, e.Epoch, epoch)
+		if e.Epoch < last.Epoch || e.At < last.At {
+			r.find("entry %d (epoch %d, time %d) follows epoch %d, time %d", e.Seq, e.Epoch, e.At, last.Epoch, last.At)
 		}
-		seq, epoch = e.Seq, e.Epoch
+		last = e
 		facts, err := seatmap.DecodeEntry(e.Facts)
 		if err != nil {
 			r.find("entry %d of the journal cannot be read: %v", e.Seq, err)
@@ -87,6 +94,7 @@ func (r *audit) replay() (ok bool) {
 		for _, f := range facts {
 			r.apply(e.Seq, f)
 		}
+		r.compareAnswers(e, facts)
 		if e.Seq == r.a.ProjectedSeq {
 			r.compareReadModel()
 		}
@@ -94,16 +102,32 @@ func (r *audit) replay() (ok bool) {
 			r.find("the snapshot after entry %d is not what the journal makes of it", e.Seq)
 		}
 	}
-	if seq != r.a.LastSeq {
-		r.find("the journal ends with entry %d, its owner's row says %d", seq, r.a.LastSeq)
+	r.compareEnd(last)
+	return true
+}
+
+// compareEnd compares what refers to the journal's end.
+func (r *audit) compareEnd(last messages.Entry) {
+	if last.Seq != r.a.LastSeq {
+		r.find("the journal ends with entry %d, its owner's row says %d", last.Seq, r.a.LastSeq)
 	}
-	if r.a.ProjectedSeq > seq {
-		r.find("the read model claims to follow up to entry %d, the journal ends with %d", r.a.ProjectedSeq, seq)
+	if r.a.ProjectedSeq > r.a.LastSeq {
+		r.find("the read model claims to follow up to entry %d, the journal ends with %d", r.a.ProjectedSeq, r.a.LastSeq)
+	}
+	if r.a.SnapshotSeq > r.a.LastSeq {
+		r.find("the snapshot claims to be of entry %d, the journal ends with %d", r.a.SnapshotSeq, r.a.LastSeq)
+	}
+	due := r.state.NextDue()
+	for range r.state.Operations() {
+		due = earlier(due, seatmap.Time(last.At)+operationLeaseMillis)
+	}
+	// Sooner does no harm: an owner is woken and finds nothing to do.
+	if due != 0 && (r.a.NextDue == 0 || r.a.NextDue > int64(due)) {
+		r.find("the event is due at %d, its owner's row says %d: nobody would wake it in time", due, r.a.NextDue)
 	}
 	if err := r.state.Check(); err != nil {
 		r.find("the replayed state is broken: %v", err)
 	}
-	return true
 }
 
 func (r *audit) apply(seq uint64, f seatmap.Fact) {
@@ -128,8 +152,11 @@ func (r *audit) apply(seq uint64, f seatmap.Fact) {
 			r.find("seat %s was sold twice: to order %s and to order %s", r.seat(seat), short(before.OrderID), short(sold.Order))
 		}
 		r.tickets[seat] = messages.TicketRow{
-			TicketID: sold.Tickets[i], OrderID: sold.Order, SeatIndex: seat, SeatID: r.state.Plan().SeatID(seat),
+			TicketID: sold.Tickets[i], OrderID: sold.Order, N: int32(i) + 1, SeatIndex: seat, SeatID: r.state.Plan().SeatID(seat),
 		}
+	}
+	if s, ok := r.state.Session(order.Session); ok && seq <= r.a.ProjectedSeq {
+		r.done[order.Session] = r.done[order.Session] || sessionRow(order.Session, s, r.state.Settings()).Done
 	}
 }
 
@@ -156,15 +183,6 @@ func (r *audit) compareReadModel() {
 		func(p messages.PaymentRow) string { return fmt.Sprintf("%s of %d %s", p.Status, p.Amount, p.Code) })
 	r.compareEvent(p.Event)
 	r.compareSessions(p.Sessions)
-}
-
-func (r *audit) compareTickets() {
-	want := slices.SortedFunc(maps.Values(r.tickets), func(a, b messages.TicketRow) int { return cmp.Compare(a.SeatIndex, b.SeatIndex) })
-	compare(r.Verified, "ticket of seat", want, r.a.Tickets,
-		func(t messages.TicketRow) int32 { return t.SeatIndex }, r.seat,
-		func(t messages.TicketRow) string {
-			return fmt.Sprintf("ticket %s of order %s for %s", short(t.TicketID), short(t.OrderID), t.SeatID)
-		})
 }
 
 func (r *audit) seat(i int32) string {

@@ -38,7 +38,8 @@ func only(e *messages.Event, f protoreflect.FieldDescriptor) *messages.Event {
 	return one
 }
 
-// compareSessions by the orders that the journal completed for them. A session may have left before the journal says so.
+// compareSessions by the orders that the journal completed for them, and by how it ended them. A session may have ended
+// before the journal says so, or otherwise: its time ran out, or the buyer left.
 func (r *audit) compareSessions(want []messages.SessionRow) {
 	if r.a.Sessions == nil {
 		return
@@ -53,8 +54,11 @@ func (r *audit) compareSessions(want []messages.SessionRow) {
 		if s.Completed != w.Completed {
 			r.find("session %s: the journal completed %d orders, the table says %d", short(s.SessionID), w.Completed, s.Completed)
 		}
-		if s.Done && !w.Done {
+		if s.Status == messages.SessionCompleted && !r.done[s.SessionID] {
 			r.find("session %s: the table says COMPLETED, the journal lets it go on", short(s.SessionID))
+		}
+		if open := s.Status == messages.SessionActive || s.Status == messages.SessionWaiting; open && (w.Done || w.Left) {
+			r.find("session %s: the journal has ended it, the table says %s", short(s.SessionID), s.Status)
 		}
 	}
 	for _, s := range want {

@@ -64,11 +64,11 @@ func (r *audit) comparePayment(p messages.PaymentRow, h held) {
 			r.find("payment of order %s: %s in the journal, but %s", name, p.Status, what)
 		}
 	}
-	if h.authorized {
-		must(h.amount == p.Amount, "the provider authorized another amount")
+	if h.authorized || h.declined {
+		must(h.amount == p.Amount, "the provider was asked to authorize another amount")
 	}
-	if h.captured {
-		must(h.capturedAmount == p.Amount, "the provider captured another amount")
+	if h.captured || h.captureDeclined {
+		must(h.capturedAmount == p.Amount, "the provider was asked to capture another amount")
 	}
 	switch p.Status {
 	case messages.PaymentAuthorizing:

@@ -153,23 +153,6 @@ func (n *Node) ended(eventID string, pid *actor.PID) {
 	}
 }
 
-// Wake activates the events, a few at once, and lets them do what is due. It returns when all have answered.
-func (n *Node) Wake(ctx context.Context, eventIDs []string) {
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, wakeAtOnceMax)
-	for _, id := range eventIDs {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			n.Ask(ctx, &messages.Request{EventId: id, Call: &messages.Request_Wake{Wake: &messages.Wake{}}})
-		})
-	}
-	wg.Wait()
-}
-
-// wakeAtOnceMax bounds the activations that the waker causes at once, so that buyers' own find room.
-const wakeAtOnceMax = 16
-
 // Drain lets every event finish what it has begun, until ctx ends, and takes no more requests.
 func (n *Node) Drain(ctx context.Context) {
 	n.mu.Lock()

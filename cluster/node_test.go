@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -162,6 +163,59 @@ func TestNodeInDoubtServesNobody(t *testing.T) {
 		}
 		alive.Store(true)
 		w.must(availability(), read)
+		w.end()
+	})
+}
+
+// However many activations hang, an event that is alive goes on.
+func TestActivationsHoldUpNoCommits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.must(availability(), read)
+		w.journal.gate = make(chan struct{})
+		var wg sync.WaitGroup
+		for i := range 20 { // more than any pool has room for
+			wg.Go(func() {
+				r := availability()
+				r.EventId = fmt.Sprint("X", i)
+				w.must(r, messages.Outcome_OUTCOME_EVENT_NOT_FOUND)
+			})
+		}
+		synctest.Wait()
+		began := time.Now()
+		w.must(createOrder(1), created)
+		if took := time.Since(began); took != 0 {
+			t.Errorf("a commit waited %v for activations", took)
+		}
+		close(w.journal.gate)
+		wg.Wait()
+		w.end()
+	})
+}
+
+// A journal that takes longer to replay than an activation may take without progress is replayed all the same.
+func TestLongReplay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const entries = 60
+		w := newWorld(t)
+		for i := range entries {
+			w.must(createOrder(i), created)
+		}
+		if err := w.node.system.Root.PoisonFuture(w.node.locate(eventID).pid).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		w.journal.entryTakes.Store(int64(time.Second))
+		began := time.Now()
+		for w.ask(availability()) != read {
+			if time.Since(began) > 2*entries*time.Second {
+				t.Fatal("the event never came back")
+			}
+			time.Sleep(time.Second) //nolint:forbidigo // the bubble's time, which does not go by while nobody waits
+		}
+		if n := w.journal.claimed(); n != 2 {
+			t.Errorf("%d activations", n)
+		}
+		w.journal.entryTakes.Store(0)
 		w.end()
 	})
 }

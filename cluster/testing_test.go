@@ -86,6 +86,15 @@ type gated struct {
 	mu     sync.Mutex
 	claims int
 	gate   chan struct{}
+	// entryTakes is how long each entry takes to be read, in nanoseconds.
+	entryTakes atomic.Int64
+}
+
+func (g *gated) Entries(ctx context.Context, event string, after, upTo uint64, yield func(messages.Entry) error) error {
+	return g.Journal.Entries(ctx, event, after, upTo, func(e messages.Entry) error {
+		time.Sleep(time.Duration(g.entryTakes.Load())) //nolint:forbidigo // the bubble's time
+		return yield(e)
+	})
 }
 
 func (g *gated) Claim(ctx context.Context, event string) (messages.Claim, error) {
@@ -126,9 +135,9 @@ func newWorld(t testing.TB) *world {
 	}
 	w.node = NewNode(actors.Env{
 		Journal: w.journal, ReadModel: w.db.ReadModel(), Clock: clock, Log: slog.New(slog.NewTextHandler(w.log, nil)),
-		Provider: payment.NewMock(paymenttest.NewLedger(), payment.MockConfig{Wait: func(context.Context, time.Duration) error { return nil }}),
-		Render:   func(*messages.Reply) *messages.Answer { return &messages.Answer{Status: 200} },
-		Commits:  w.commits, Calls: NewPool(4, 64), Projections: NewPool(4, 64),
+		Provider:    payment.NewMock(paymenttest.NewLedger(), payment.MockConfig{Wait: func(context.Context, time.Duration) error { return nil }}),
+		Render:      func(*messages.Reply) *messages.Answer { return &messages.Answer{Status: 200} },
+		Activations: NewPool(4, 64), Commits: w.commits, Calls: NewPool(4, 64), Projections: NewPool(4, 64),
 	}, func() bool { return true })
 	return w
 }

@@ -39,6 +39,40 @@ func TestWaker(t *testing.T) {
 	})
 }
 
+// An event that hangs holds up nobody, and is not asked again before it has answered.
+func TestWakerWaitsForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.must(availability(), read)
+		w.journal.gate = make(chan struct{}) // that nobody opens
+		ctx, stop := context.WithCancel(t.Context())
+		var looks atomic.Int64
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			w.node.RunWaker(ctx, func(context.Context) ([]string, error) {
+				looks.Add(1)
+				return []string{"E9", eventID}, nil
+			}, w.node.env.Log)
+		}()
+		time.Sleep(5*wakeEvery + wakeEvery/2) //nolint:forbidigo // the bubble's time
+		if n := looks.Load(); n != 6 {
+			t.Errorf("%d looks in 5.5 s", n)
+		}
+		if n := w.node.InFlight(); n != 1 {
+			t.Errorf("%d requests are in flight: the event that hangs is asked more than once", n)
+		}
+		stop()
+		began := time.Now()
+		<-done
+		if took := time.Since(began); took > askTimeout {
+			t.Errorf("it took %v to stop", took)
+		}
+		close(w.journal.gate)
+		w.end()
+	})
+}
+
 func TestPool(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size, waiting = 3, 5

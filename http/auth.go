@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 )
 
-// bearer is the request's bearer credential, "" where it has none. It is valid during the request.
-func bearer(c *fiber.Ctx) string {
-	scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
+// bearer is the request's bearer credential, "" where it has none.
+func bearer(h *fasthttp.RequestHeader) string {
+	scheme, token, _ := strings.Cut(string(h.Peek(fiber.HeaderAuthorization)), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}
@@ -19,7 +20,7 @@ func bearer(c *fiber.Ctx) string {
 
 // buyer checks the access token's signature. Its expiry is judged by the event's owner.
 func (s *Server) buyer(c *fiber.Ctx) (Claims, *problem) {
-	token := bearer(c)
+	token := bearer(&c.Request().Header)
 	if token == "" {
 		return Claims{}, newProblem(codeTokenRequired, "Send Authorization: Bearer with an access token.")
 	}
@@ -31,8 +32,8 @@ func (s *Server) buyer(c *fiber.Ctx) (Claims, *problem) {
 }
 
 // organiserOnly checks the admin token in a time that tells nothing about it, its length included.
-func (s *Server) organiserOnly(c *fiber.Ctx) *problem {
-	token := bearer(c)
+func (s *Server) organiserOnly(h *fasthttp.RequestHeader) *problem {
+	token := bearer(h)
 	if token == "" {
 		return newProblem(codeTokenRequired, "Send Authorization: Bearer with the organiser's token.")
 	}
@@ -41,4 +42,12 @@ func (s *Server) organiserOnly(c *fiber.Ctx) *problem {
 		return newProblem(codeTokenInvalid, "The organiser's token is not valid.")
 	}
 	return nil
+}
+
+// strangersBody bounds, once a request's header is there, what is read after it: 64 MiB only from the organiser.
+func (s *Server) strangersBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if s.organiserOnly(h) != nil {
+		return fasthttp.RequestConfig{MaxRequestBodySize: publicBodyBytesMax}
+	}
+	return fasthttp.RequestConfig{}
 }

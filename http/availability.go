@@ -21,38 +21,58 @@ const (
 
 var errSeatCount = errors.New("the availability has another number of seats than the plan")
 
+// shown is an answer that many polls have in common.
+type shown struct {
+	version uint64
+	body    *encoded
+	problem *problem
+}
+
+// getAvailability has one flight to an event's owner at a time, and every poll that comes meanwhile takes part in it, so
+// that it may read a state from before it came, by at most the time of a flight. Nobody's version goes back for that: an
+// earlier answer came from a flight that had ended; an event has no two flights at once; so the flight that a later poll
+// takes part in began after that end, and asked later.
 func (s *Server) getAvailability(c *fiber.Ctx) *problem {
-	ctx, cancel := context.WithTimeout(s.base, readTimeMax)
-	defer cancel()
 	eventID, p := eventIDParam(c)
 	if p != nil {
 		return p
 	}
+	v, _, _ := s.polls.Do(eventID, func() (any, error) { return s.showAvailability(eventID), nil })
+	a := v.(shown)
+	if a.problem != nil {
+		return a.problem
+	}
+	if !fresh(c, `W/"`+strconv.FormatUint(a.version, 10)+`"`, "no-cache") {
+		a.body.write(c)
+	}
+	return nil
+}
+
+// showAvailability asks the event's owner. What it brings must not be changed.
+func (s *Server) showAvailability(eventID string) shown {
+	ctx, cancel := context.WithTimeout(s.base, readTimeMax)
+	defer cancel()
 	plan, _, err := s.Catalogue.Plan(ctx, eventID)
 	if err != nil {
-		return readProblem(err)
+		return shown{problem: readProblem(err)}
 	}
 	r := s.Engine.Ask(ctx, &messages.Request{
 		EventId: eventID, Call: &messages.Request_GetAvailability{GetAvailability: &messages.GetAvailability{}},
 	})
 	a := r.GetAvailability()
 	if r.GetOutcome() != messages.Outcome_OUTCOME_READ || a == nil {
-		return refusal(r)
-	}
-	if fresh(c, `W/"`+strconv.FormatUint(a.GetVersion(), 10)+`"`, "no-cache") {
-		return nil
+		return shown{problem: refusal(r)}
 	}
 	e := s.availability.find(eventID, a)
 	if e == nil {
 		body, err := appendAvailability(nil, eventID, a, plan)
 		if err != nil {
-			return internal(err)
+			return shown{problem: internal(err)}
 		}
 		e = newEncoded(body)
 		s.availability.keep(eventID, a, e)
 	}
-	e.write(c)
-	return nil
+	return shown{version: a.GetVersion(), body: e}
 }
 
 // availabilityCache keeps each event's last answer, so that a version is rendered and compressed about once a second

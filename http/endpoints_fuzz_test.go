@@ -243,6 +243,13 @@ func (g generator) reply(r *messages.Request) *messages.Reply {
 		Order: order, Seats: []string{"D-14-1"}, Limit: 4, DeclineCode: "card_declined", OnSaleAt: g.Int64N(2) * testNow, Event: testEvent(),
 		Stored: &messages.StoredAnswer{Seq: 1},
 	}
+	// No plan has a seat of such a name.
+	for _, seat := range slices.Concat(r.GetReserve().GetWant().GetSeats(), r.GetConfirm().GetWant().GetSeats(), r.GetBlock().GetSeats(), r.GetUnblock().GetSeats()) {
+		if len(seat) > 255 {
+			reply.Outcome, reply.Seats = messages.Outcome_OUTCOME_UNKNOWN_SEAT, []string{seat}
+			return reply
+		}
+	}
 	always := []messages.Outcome{messages.Outcome_OUTCOME_EVENT_NOT_FOUND}
 	call := append(always, messages.Outcome_OUTCOME_REQUEST_IN_FLIGHT, messages.Outcome_OUTCOME_IDEMPOTENCY_KEY_REUSED,
 		messages.Outcome_OUTCOME_SESSION_LEFT, messages.Outcome_OUTCOME_TOO_MANY_ANSWERS)

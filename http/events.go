@@ -67,7 +67,7 @@ func checkEventID(id string) (string, *problem) {
 	return strings.Clone(id), nil
 }
 
-// readProblem tells what the catalogue's errors mean to a client.
+// readProblem tells what the stores' errors mean to a client.
 func readProblem(err error) *problem {
 	var unknown *messages.EventNotFoundError
 	var input *messages.InvalidInputError
@@ -76,6 +76,8 @@ func readProblem(err error) *problem {
 		return notFound()
 	case errors.As(err, &input):
 		return invalid(input.Faults...)
+	case errors.Is(err, messages.ErrOverloaded):
+		return refusal(&messages.Reply{Outcome: messages.Outcome_OUTCOME_OVERLOADED})
 	default:
 		return unavailable(err)
 	}

@@ -1,7 +1,11 @@
 package http
 
 import (
+	"context"
 	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"boxoffice/messages"
 )
@@ -76,3 +80,23 @@ func SessionIDText(eventID string, id [16]byte) string { return sessionIDText(ev
 
 // Refusal is the code that an outcome becomes.
 func Refusal(r *messages.Reply) string { return string(refusal(r).code) }
+
+// PublicHandler answers as the public listener does.
+func (s *Server) PublicHandler() fasthttp.RequestHandler { return s.public.Handler }
+
+// Limiter is one of n a minute with room for so many keys in a generation.
+type Limiter struct{ l *localLimiter }
+
+// NewLimiter makes one.
+func NewLimiter(n, keysMax int, now func() time.Time) Limiter {
+	return Limiter{newLocalLimiter(perMinute(n), keysMax, now)}
+}
+
+// Take counts what a key does.
+func (l Limiter) Take(key [16]byte) time.Duration { return l.l.take(context.Background(), key) }
+
+// Keys are how many it remembers.
+func (l Limiter) Keys() int { return len(l.l.recent) + len(l.l.earlier) }
+
+// AdminHandler answers as the admin listener does.
+func (s *Server) AdminHandler() fasthttp.RequestHandler { return s.admin.Handler }

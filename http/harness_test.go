@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"boxoffice/http"
 	"boxoffice/http/contract"
 	"boxoffice/messages"
@@ -43,8 +45,10 @@ type server struct {
 	// client holds each exchange against openapi.yaml.
 	client   *nethttp.Client
 	document *contract.Document
-	stop     func(context.Context) error
-	ended    chan error
+	// handler is the public listener's.
+	handler fasthttp.RequestHandler
+	stop    func(context.Context) error
+	ended   chan error
 }
 
 // syncBuffer is a log that a test may read while the server writes.
@@ -65,24 +69,32 @@ func (b *syncBuffer) String() string {
 	return b.b.String()
 }
 
-func start(t testing.TB) *server {
+// start a server with fakes behind it. Orders are not limited unless configure says so; joins are not, on loopback.
+func start(t testing.TB, configure ...func(*http.Config)) *server {
 	t.Helper()
 	f := &fake{
 		event: testEvent(), plan: testPlan(),
 		sessions: map[[16]byte]messages.Session{}, joined: map[[16]byte]messages.Join{},
 	}
 	s := &server{fake: f, t: t, keys: must(http.ParseKeys(testSecret)), log: &syncBuffer{}, ended: make(chan error, 1)}
-	srv, err := http.New(http.Config{
+	config := http.Config{
 		Engine: f, Catalogue: f, Organiser: f, Sessions: f, Records: f,
 		TokenKeys: s.keys, AdminToken: adminToken,
 		TicketKeys: []http.TicketKey{{KeyID: "k1", PublicKey: make(ed25519.PublicKey, ed25519.PublicKeySize)}},
 		Ready:      func(context.Context) error { return f.readyErr },
 		Now:        func() time.Time { return time.UnixMilli(testNow) },
 		Logger:     slog.New(slog.NewTextHandler(s.log, nil)),
-	})
+
+		OrdersPerMinutePerSession: -1,
+	}
+	for _, change := range configure {
+		change(&config)
+	}
+	srv, err := http.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.handler = srv.PublicHandler()
 	public, admin := must(net.Listen("tcp", "127.0.0.1:0")), must(net.Listen("tcp", "127.0.0.1:0"))
 	s.public, s.admin = "http://"+public.Addr().String(), "http://"+admin.Addr().String()
 	s.document = must(contract.Load())

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -142,36 +143,57 @@ func lineEnded(ctx *fasthttp.RequestCtx, err error) bool {
 	return ok && c.lineEnd.Load() || strings.Contains(err.Error(), `\n`)
 }
 
-// tooLarge keeps the contract's order of checks: the path comes before the body. Of a chunked request fasthttp has
-// forgotten the path by now.
+// tooLarge keeps the contract's order of checks: the path comes before the body, and what is too large for a stranger
+// alone is a matter of the token. Of a chunked request fasthttp has forgotten path and token by now.
 func tooLarge(ctx *fasthttp.RequestCtx, rs routes) *problem {
 	if len(ctx.Request.Header.RawHeaders()) == 0 {
 		return newProblem(codeBodyTooLarge, "The body is too large.")
 	}
-	path := string(ctx.URI().PathOriginal())
-	if p := rs.missing(string(ctx.Method()), path); p != nil {
+	r, p := rs.match(string(ctx.Method()), string(ctx.URI().PathOriginal()))
+	if p != nil {
 		return p
 	}
+	h := &ctx.Request.Header
 	if !readable(&ctx.Request) {
 		return wrongMediaType()
+	}
+	if rs.authorize != nil && !r.open && h.ContentLength() <= adminBodyBytesMax {
+		if p := rs.authorize(h); p != nil {
+			return p
+		}
 	}
 	return newProblem(codeBodyTooLarge, "The body is too large.")
 }
 
-// lingering is a listener whose connections may finish reading before they close.
-type lingering struct{ net.Listener }
+// lingering is a listener whose connections may finish reading before they close, and are not too many.
+type lingering struct {
+	net.Listener
+	connections *connections
+}
+
+func (s *Server) lingering(l net.Listener) lingering {
+	return lingering{l, &connections{max: s.ConnsPerIPMax, exempt: s.trusted}}
+}
 
 // Accept wraps TCP connections; others close as they always did.
 func (l lingering) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if tcp, ok := c.(*net.TCPConn); ok {
-		return &lingeringConn{TCPConn: tcp}, nil
+	for {
+		c, err := l.Listener.Accept()
+		tcp, ok := c.(*net.TCPConn)
+		if !ok {
+			return c, err
+		}
+		if leave, ok := l.connections.enter(tcp.RemoteAddr()); ok {
+			return &lingeringConn{TCPConn: tcp, leave: sync.OnceFunc(leave)}, nil
+		}
+		refuseCrowd(tcp)
 	}
-	return c, err
 }
 
 type lingeringConn struct {
 	*net.TCPConn
+	// leave is called at each Close.
+	leave  func()
 	linger atomic.Bool
 	// lineEnd has been read since the last request was handed on.
 	lineEnd atomic.Bool
@@ -188,6 +210,7 @@ func (c *lingeringConn) Read(b []byte) (int, error) {
 
 // Close takes up to lingerTimeMax where the client may still be sending.
 func (c *lingeringConn) Close() error {
+	defer c.leave()
 	if c.linger.Load() {
 		_ = c.CloseWrite()
 		_ = c.SetReadDeadline(time.Now().Add(lingerTimeMax))

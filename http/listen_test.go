@@ -17,10 +17,19 @@ import (
 	"boxoffice/messages"
 )
 
-// raw sends bytes as they are and reads one answer.
+// raw sends bytes as they are to the public listener and reads one answer.
 func (s *server) raw(bytes string) response {
 	s.t.Helper()
-	conn := must(net.Dial("tcp", strings.TrimPrefix(s.public, "http://")))
+	r := s.rawTo(s.public, bytes)
+	if err := s.document.Protocol(contract.Answer{Status: r.status, Header: r.header, Body: []byte(r.body)}); err != nil {
+		s.t.Errorf("the contract: %.60q: %v", bytes, err)
+	}
+	return r
+}
+
+func (s *server) rawTo(base, bytes string) response {
+	s.t.Helper()
+	conn := must(net.Dial("tcp", strings.TrimPrefix(base, "http://")))
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 	go func() { _, _ = io.WriteString(conn, bytes) }()
@@ -29,11 +38,7 @@ func (s *server) raw(bytes string) response {
 		s.t.Fatalf("%.60q: %v", bytes, err)
 	}
 	defer res.Body.Close()
-	r := response{res.StatusCode, res.Header, string(must(io.ReadAll(res.Body))), res.Close}
-	if err := s.document.Protocol(contract.Answer{Status: r.status, Header: r.header, Body: []byte(r.body)}); err != nil {
-		s.t.Errorf("the contract: %.60q: %v", bytes, err)
-	}
-	return r
+	return response{res.StatusCode, res.Header, string(must(io.ReadAll(res.Body))), res.Close}
 }
 
 // Goal: what never became a request is answered in the words of the contract too.
@@ -73,6 +78,28 @@ func TestBodyTooLarge(t *testing.T) {
 	s.do("POST", s.public+"/api/orders", strings.Repeat("x", 16<<10)).want(t, 401, "token-required")
 	s.do("POST", s.public+"/api/orders", strings.Repeat("x", 16<<10+1)).want(t, 413, "body-too-large")
 	s.organiser("POST", "/api/admin/events", `"`+strings.Repeat("x", size)+`"`).want(t, 400, "invalid-request")
+}
+
+// Goal: who is not the organiser makes us read no more than 16 KiB, and hears of the token rather than of the body.
+// Method: headers that announce a body which never comes: an answer shows that nobody waits for it.
+func TestStrangersBodyUnread(t *testing.T) {
+	s := start(t)
+	announce := func(path, headers string) response {
+		return s.rawTo(s.admin, "POST "+path+" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+headers+"\r\n\r\n{")
+	}
+	const events, bad = "/api/admin/events", "Authorization: Bearer x\r\n"
+	const length = "Content-Length: 67108864"
+	announce(events, length).want(t, 401, "token-required")
+	announce(events, bad+length).want(t, 401, "token-invalid")
+	announce(events+"/E1:block", bad+length).want(t, 401, "token-invalid")
+	announce("/api/nowhere", bad+length).want(t, 404, "not-found")
+	announce(events, "Content-Encoding: gzip\r\n"+bad+length).want(t, 415, "unsupported-media-type")
+	announce(events, bad+"Content-Length: 67108865").want(t, 413, "body-too-large")
+	announce(events, bad+"Transfer-Encoding: chunked\r\n\r\n4001").want(t, 413, "body-too-large")
+	announce(events, "Authorization: Bearer "+adminToken+"\r\nContent-Length: 67108865").want(t, 413, "body-too-large")
+	large := `"` + strings.Repeat("x", 1<<20) + `"`
+	s.do("POST", s.admin+events, large, "Authorization", "Bearer x").want(t, 401, "token-invalid")
+	s.organiser("POST", events, large).want(t, 400, "invalid-request")
 }
 
 // Goal: a panic costs its request alone, and the log names the place but nothing that a client sent.

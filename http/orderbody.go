@@ -1,14 +1,15 @@
 package http
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"strconv"
 
 	"boxoffice/messages"
 )
 
 const (
-	// seatsMax bounds what is worth handing to the engine, whose own limit is far lower and better explained.
-	seatsMax        = 1000
 	blockedSeatsMax = 200_000
 	nameBytesMax    = 255
 )
@@ -18,9 +19,29 @@ type eventBody struct {
 }
 
 type bestAvailableBody struct {
-	Quantity *uint32 `json:"quantity"`
-	Category *string `json:"category"`
-	Section  *string `json:"section"`
+	Quantity *quantity `json:"quantity"`
+	Category *string   `json:"category"`
+	Section  *string   `json:"section"`
+}
+
+// quantity is a number of seats. What is more than it can hold is as much as it can hold: too many in any case, which is
+// the engine's to say and no fault of form.
+type quantity uint32
+
+var errNoQuantity = errors.New("no quantity of seats")
+
+// UnmarshalJSON takes whole numbers; those that fit are spelt without fraction or exponent.
+func (q *quantity) UnmarshalJSON(b []byte) error {
+	if n, err := strconv.ParseUint(string(b), 10, 32); err == nil {
+		*q = quantity(n)
+		return nil
+	}
+	// Out of range it is infinite, and no error to us.
+	if f, _ := strconv.ParseFloat(string(b), 64); f <= math.MaxUint32 || f != math.Trunc(f) {
+		return errNoQuantity
+	}
+	*q = math.MaxUint32
+	return nil
 }
 
 type wantBody struct {
@@ -84,12 +105,17 @@ func parseBlock(body []byte) ([]string, []*messages.Fault) {
 	if faults := decode(body, &b, depthMax, ""); faults != nil {
 		return nil, faults
 	}
-	return b.Seats, seatFaults(b.Seats, blockedSeatsMax)
+	if len(b.Seats) > blockedSeatsMax {
+		return nil, []*messages.Fault{fault("seats", fmt.Sprintf("must not name more than %d seats", blockedSeatsMax))}
+	}
+	return b.Seats, seatFaults(b.Seats)
 }
 
+// want hands on as many seats and as long names as the body's limit lets through: that there are no such seats, or too
+// many, is for the engine to say.
 func want(seats []string, best *bestAvailableBody) (*messages.Want, []*messages.Fault) {
 	if best == nil {
-		return &messages.Want{Seats: seats}, seatFaults(seats, seatsMax)
+		return &messages.Want{Seats: seats}, seatFaults(seats)
 	}
 	var faults []*messages.Fault
 	if seats != nil {
@@ -102,7 +128,7 @@ func want(seats []string, best *bestAvailableBody) (*messages.Want, []*messages.
 	}
 	w := &messages.Want{}
 	if best.Quantity != nil {
-		w.Quantity = *best.Quantity
+		w.Quantity = uint32(*best.Quantity)
 	}
 	for _, name := range []struct {
 		field    string
@@ -111,23 +137,20 @@ func want(seats []string, best *bestAvailableBody) (*messages.Want, []*messages.
 		if name.from == nil {
 			continue
 		}
-		if f := textFault(name.field, *name.from); f != nil {
-			faults = append(faults, f)
+		if *name.from == "" {
+			faults = append(faults, textFault(name.field, ""))
 		}
 		*name.to = *name.from
 	}
 	return w, faults
 }
 
-func seatFaults(seats []string, most int) (faults []*messages.Fault) {
+func seatFaults(seats []string) (faults []*messages.Fault) {
 	if len(seats) == 0 {
 		return []*messages.Fault{fault("seats", "must name at least one seat")}
 	}
-	if len(seats) > most {
-		return []*messages.Fault{fault("seats", fmt.Sprintf("must not name more than %d seats", most))}
-	}
 	for i, s := range seats {
-		if s != "" && len(s) <= nameBytesMax {
+		if s != "" {
 			continue
 		}
 		if faults = append(faults, textFault(fmt.Sprintf("seats[%d]", i), s)); len(faults) == faultsMax {

@@ -33,6 +33,9 @@ func (s *Server) createOrder(c *fiber.Ctx) *problem {
 		}
 		return p
 	}
+	if p := limited(s.base, s.orders, claims.SessionID, "The session asks for too many orders."); p != nil {
+		return p
+	}
 	id, err := mint(s.Rand)
 	if err != nil {
 		return internal(err)

@@ -51,6 +51,7 @@ func (s *Server) patchEvent(c *fiber.Ctx) *problem {
 	if p != nil {
 		return p
 	}
+	s.events.drop(eventID)
 	writeJSON(c, fiber.StatusOK, appendEvent(nil, r.GetEvent(), s.Now()))
 	return nil
 }

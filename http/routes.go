@@ -32,7 +32,7 @@ type routes struct {
 	app       *fiber.App
 	resources []*resource
 	// authorize is asked before every handler of a resource that is not open.
-	authorize handler
+	authorize func(*fasthttp.RequestHeader) *problem
 }
 
 func (s *Server) publicRoutes() routes {
@@ -71,7 +71,7 @@ func (s *Server) adminRoutes() routes {
 	}...))
 }
 
-func (s *Server) register(authorize handler, resources []*resource) routes {
+func (s *Server) register(authorize func(*fasthttp.RequestHeader) *problem, resources []*resource) routes {
 	rs := routes{resources: resources, authorize: authorize}
 	rs.app = newApp(func(c *fiber.Ctx, err error) error {
 		var known *fiber.Error
@@ -106,7 +106,7 @@ func (rs routes) serve(c *fiber.Ctx, r *resource) *problem {
 		return wrongMediaType()
 	}
 	if rs.authorize != nil && !r.open {
-		if p := rs.authorize(c); p != nil {
+		if p := rs.authorize(&c.Request().Header); p != nil {
 			return p
 		}
 	}
@@ -143,14 +143,20 @@ func (r *resource) find(method, path string) (handler, *problem) {
 
 // missing is nil where a path exists and has the method.
 func (rs routes) missing(method, path string) *problem {
+	_, p := rs.match(method, path)
+	return p
+}
+
+// match finds the resource of a path, and brings a 404 or 405 where there is none or not the method.
+func (rs routes) match(method, path string) (*resource, *problem) {
 	strict := fiber.Config{CaseSensitive: true, StrictRouting: true}
 	for _, r := range rs.resources {
 		if fiber.RoutePatternMatch(path, r.pattern, strict) {
 			_, p := r.find(method, path)
-			return p
+			return r, p
 		}
 	}
-	return notFound()
+	return nil, notFound()
 }
 
 func methodNotAllowed(allow string) *problem {

@@ -15,11 +15,13 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/singleflight"
 )
 
 // Config is what a Server needs. The interfaces, TokenKeys, AdminToken and Ready are required.
@@ -37,8 +39,20 @@ type Config struct {
 	AdminToken string
 	// Ready is nil once a purchase would succeed. It is called for every /readyz, for readyTimeMax at most.
 	Ready func(context.Context) error
-	// Now is the wall clock; default time.Now. It only shows statuses and picks between two refusals: expiry itself is
-	// judged by the event's owner.
+	// JoinsPerMinutePerIP is how many joins a client's address may make a minute, that many at once; default 60, negative:
+	// no limit. Peers on loopback are exempt. Those of an IPv6 network of 64 bits count as one.
+	JoinsPerMinutePerIP int
+	// OrdersPerMinutePerSession is how many orders a session may ask to create a minute, that many at once; default 600,
+	// negative: no limit. Repetitions count, as only the event's owner can tell them; refused ones do not.
+	OrdersPerMinutePerSession int
+	// TrustedProxies are believed where X-Forwarded-For says whom they speak for; default none. To name a network where
+	// clients are lets these choose the address that they are counted by.
+	TrustedProxies []netip.Prefix
+	// ConnsPerIPMax is how many connections an address may have open to each listener; default no limit. Trusted
+	// proxies are exempt, loopback is not: a proxy there that is not trusted shares it among all clients.
+	ConnsPerIPMax int
+	// Now is the wall clock; default time.Now. It shows statuses, picks between two refusals and is what rates are
+	// counted by: expiry itself is judged by the event's owner.
 	Now func() time.Time
 	// Rand makes ids and must be safe for use by several goroutines; default crypto/rand.
 	Rand io.Reader
@@ -58,6 +72,10 @@ type Server struct {
 	public, admin *fasthttp.Server
 	seatMaps      seatMapCache
 	availability  availabilityCache
+	// polls has one flight for each event that is asked for its availability.
+	polls         singleflight.Group
+	events        eventCache
+	joins, orders limiter
 
 	// base ends when draining has: what is still asked for then is given up.
 	base     context.Context
@@ -89,10 +107,16 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	s := &Server{Config: c}
+	s := &Server{
+		Config: c,
+		events: eventCache{read: c.Catalogue.Event, now: c.Now},
+		joins:  newLimiter(c.JoinsPerMinutePerIP, joinsPerMinuteDefault, c.Now),
+		orders: newLimiter(c.OrdersPerMinutePerSession, ordersPerMinuteDefault, c.Now),
+	}
 	s.base, s.giveUp = context.WithCancel(context.Background())
 	s.public = s.listenerServer(s.publicRoutes(), publicBodyBytesMax, publicReadTimeMax)
 	s.admin = s.listenerServer(s.adminRoutes(), adminBodyBytesMax, adminReadTimeMax)
+	s.admin.HeaderReceived = s.strangersBody
 	return s, nil
 }
 
@@ -107,8 +131,8 @@ func (s *Server) Serve(public, admin net.Listener) error {
 		return nil
 	}
 	ended := make(chan error, 2)
-	go func() { ended <- s.public.Serve(lingering{public}) }()
-	go func() { ended <- s.admin.Serve(lingering{admin}) }()
+	go func() { ended <- s.public.Serve(s.lingering(public)) }()
+	go func() { ended <- s.admin.Serve(s.lingering(admin)) }()
 	err := <-ended
 	if !s.draining.Load() {
 		return errors.Join(errors.New("http: a listener ended"), err)

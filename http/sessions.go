@@ -25,12 +25,17 @@ func (s *Server) join(c *fiber.Ctx) *problem {
 	if faults != nil {
 		return invalid(faults...)
 	}
-	event, err := s.Catalogue.Event(ctx, eventID)
+	event, err := s.events.get(ctx, eventID)
 	if err != nil {
 		return readProblem(err)
 	}
 	if st := event.GetStatus(); st == messages.EventStatus_EVENT_STATUS_CLOSED || st == messages.EventStatus_EVENT_STATUS_CANCELLED {
 		return notOnSale(event, s.Now())
+	}
+	if client, exempt := s.client(c.Context()); !exempt {
+		if p := limited(ctx, s.joins, addressKey(client), "Too many joins from this address."); p != nil {
+			return p
+		}
 	}
 	id, err := mint(s.Rand)
 	if err != nil {

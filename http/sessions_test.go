@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -21,6 +22,17 @@ func (s *server) join(headers ...string) (response, sessionJSON) {
 		s.t.Fatal(err, r.body)
 	}
 	return r, got
+}
+
+// Goal: who joins when too many do is told when to come again, and not that something is broken.
+func TestTooManyJoins(t *testing.T) {
+	s := start(t)
+	s.joinErr = fmt.Errorf("join: %w", messages.ErrOverloaded)
+	r := s.do("POST", s.public+"/api/waiting-room/sessions", `{"eventId":"E1"}`)
+	r.want(t, 503, "overloaded")
+	if r.header.Get("Retry-After") == "" {
+		t.Errorf("no Retry-After: %v", r.header)
+	}
 }
 
 // Goal: a join brings a session with a token that the order calls take, and leaving ends it, twice as well as once.

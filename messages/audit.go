@@ -4,9 +4,11 @@ package messages
 type Audit struct {
 	EventID               string
 	LastSeq, ProjectedSeq uint64
-	Plan                  *SeatingPlan
-	PlanHash              [32]byte
-	// Entries of the journal, from 1.
+	// NextDue is when the event needs an owner, in milliseconds since the Unix epoch; 0: never.
+	NextDue  int64
+	Plan     *SeatingPlan
+	PlanHash [32]byte
+	// Entries of the journal in their sequence, with their answers: whatever there is, also beyond LastSeq.
 	Entries []Entry
 	// The read model, as of ProjectedSeq.
 	Seats    []SeatRow
@@ -14,8 +16,8 @@ type Audit struct {
 	Payments []PaymentRow
 	// Event as browsing shows it, at any time; nil: not to be compared.
 	Event *Event
-	// Sessions that were ever admitted, by their orders; nil: not to be compared.
-	Sessions []SessionRow
+	// Sessions of the event; nil: not to be compared.
+	Sessions []SessionState
 	// Tickets that are not voided.
 	Tickets []TicketRow
 	// Snapshot after entry SnapshotSeq, nil and 0 where there is none.
@@ -23,4 +25,12 @@ type Audit struct {
 	SnapshotSeq uint64
 	// Ledger of the mock payment provider, by authorization and N.
 	Ledger []LedgerRow
+}
+
+// SessionState is what is stored of a session. It may have ended before the journal says so.
+type SessionState struct {
+	SessionID [16]byte
+	// Status as stored: ACTIVE also past its time.
+	Status    SessionStatus
+	Completed uint32
 }

@@ -15,7 +15,8 @@ type Entry struct {
 	At int64
 	// Facts in seatmap's canonical encoding, never empty.
 	Facts []byte
-	// Answers is the protobuf encoding of messages.Answers, empty where nothing was answered.
+	// Answers is the protobuf encoding of messages.Answers, empty where nothing was answered. What replays or projects a
+	// journal does not read them: they are empty there.
 	Answers []byte
 }
 
@@ -33,8 +34,10 @@ type Batch struct {
 
 // TicketRow is a ticket as it is stored in the batch that sells its seat.
 type TicketRow struct {
-	TicketID  [16]byte
-	OrderID   [16]byte
+	TicketID [16]byte
+	OrderID  [16]byte
+	// N is the ticket's place in the order's sequence of seats, from 1. The journal fills it in.
+	N         int32
 	SeatIndex int32
 	SeatID    string
 	Code      string
@@ -85,6 +88,18 @@ func (e *EventExistsError) Error() string { return fmt.Sprintf("event %q exists 
 type BrokenJournalError struct{ Fault string }
 
 func (e *BrokenJournalError) Error() string { return "the journal is broken: " + e.Fault }
+
+// DoubleSaleError says that the database refused a second live ticket of a seat. The engine must never try that: an
+// invariant is broken. Nothing of the batch was written.
+type DoubleSaleError struct {
+	EventID string
+	// Detail is the database's own: which seat index.
+	Detail string
+}
+
+func (e *DoubleSaleError) Error() string {
+	return fmt.Sprintf("double sale refused in event %q: %s", e.EventID, e.Detail)
+}
 
 // InvalidInputError says what is wrong with an input, by the path of each fault.
 type InvalidInputError struct{ Faults []*Fault }

@@ -21,3 +21,6 @@ var (
 	ErrOrderNotFound   = errors.New("no such order")
 	ErrKeyReused       = errors.New("the idempotency key was used with another body")
 )
+
+// ErrOverloaded says that too much is waiting to be written already; nothing was written.
+var ErrOverloaded = errors.New("too many writes are waiting")

@@ -24,7 +24,24 @@ const (
 
 // Up brings the database at url to the newest schema. It is safe to call from several processes at once: goose's
 // session lock lets one of them work. Each file is one transaction, so a failed one changes nothing.
-func Up(ctx context.Context, url string) (err error) {
+func Up(ctx context.Context, url string) error {
+	return with(url, func(p *goose.Provider) error {
+		_, err := p.Up(ctx)
+		return err
+	})
+}
+
+// Current says that the database at url needs no Up. It changes no table of ours.
+func Current(ctx context.Context, url string) (current bool, err error) {
+	err = with(url, func(p *goose.Provider) error {
+		pending, err := p.HasPending(ctx)
+		current = !pending
+		return err
+	})
+	return current && err == nil, err
+}
+
+func with(url string, do func(*goose.Provider) error) error {
 	db, err := sql.Open("pgx", url)
 	if err != nil {
 		return fmt.Errorf("migrate: open the database: %w", err)
@@ -39,7 +56,7 @@ func Up(ctx context.Context, url string) (err error) {
 	if err != nil {
 		return fmt.Errorf("migrate: read the migrations: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if err := do(provider); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil

@@ -8,13 +8,12 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"boxoffice/messages"
 )
 
 // flushTimeout bounds a batch's writing: the server may be frozen, and then nobody else would end the waiting.
 const flushTimeout = 15 * time.Second
-
-// ErrBusy says that too many writes are waiting already; nothing was written.
-var ErrBusy = errors.New("too many writes are waiting")
 
 // batcher writes items together: what arrives while a batch is being written is the next batch. There is no ticker, so
 // that an idle system answers at the speed of one write. An item gets its results by being a pointer.
@@ -38,13 +37,13 @@ func newBatcher[T any](batchMax, waitingMax int, flush func(context.Context, []T
 }
 
 // do writes the item with others and returns once it is written. Where ctx ends before, the item may be written yet,
-// and nobody may look at it. ErrBusy where too many wait.
+// and nobody may look at it. messages.ErrOverloaded where too many wait.
 func (b *batcher[T]) do(ctx context.Context, item T) error {
 	w := waiter[T]{item: item, done: make(chan error, 1)}
 	b.mu.Lock()
 	if len(b.waiting) >= b.waitingMax {
 		b.mu.Unlock()
-		return ErrBusy
+		return messages.ErrOverloaded
 	}
 	b.waiting = append(b.waiting, w)
 	if !b.leading {

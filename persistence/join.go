@@ -54,7 +54,7 @@ type joinCall struct {
 
 // Join makes a session with the event's next place, or finds the one made under the same key (again is true then).
 // In this version everybody is admitted at once: ACTIVE for j.ActiveTTL from now on. messages.ErrKeyReused where the key
-// came with another body; *messages.EventNotFoundError; ErrBusy where too many joins wait.
+// came with another body; *messages.EventNotFoundError; messages.ErrOverloaded where too many joins wait.
 func (s *Sessions) Join(ctx context.Context, j messages.Join) (session messages.Session, again bool, err error) {
 	c := &joinCall{join: j}
 	if err = s.db.joins.do(ctx, c); err == nil {

@@ -20,18 +20,6 @@ type Journal struct {
 // Journal as the node writes it; node names the owner in event_owner.
 func (db *DB) Journal(node string) *Journal { return &Journal{db: db, node: node} }
 
-// DoubleSaleError says that the database refused a second live ticket of a seat. The engine must never try that: an
-// invariant is broken. Nothing of the batch was written.
-type DoubleSaleError struct {
-	EventID string
-	// Detail is Postgres' own: which seat index.
-	Detail string
-}
-
-func (e *DoubleSaleError) Error() string {
-	return fmt.Sprintf("double sale refused in event %q: %s", e.EventID, e.Detail)
-}
-
 // A batch is one statement, so that a failed fence writes nothing and an owner that freezes leaves no transaction open.
 // The fence waits for whoever holds the owner's row, and then looks at it anew (read committed).
 const (
@@ -64,7 +52,7 @@ select count(*) from fence`
 )
 
 // Commit writes the batch whole, durably, if its epoch stands and its entry is the next: else messages.ErrFenced, and
-// nothing is written. A batch without an entry only checks the epoch. *DoubleSaleError: see there. Any other error
+// nothing is written. A batch without an entry only checks the epoch. *messages.DoubleSaleError: see there. Any other error
 // leaves open whether the batch was written.
 func (j *Journal) Commit(ctx context.Context, b messages.Batch) error {
 	if err := checkBatch(b); err != nil {
@@ -118,7 +106,7 @@ func checkBatch(b messages.Batch) error {
 func doubleSale(eventID string, err error) error {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == uniqueViolation && refused.ConstraintName == "ticket_one_per_seat" {
-		return &DoubleSaleError{EventID: eventID, Detail: refused.Detail}
+		return &messages.DoubleSaleError{EventID: eventID, Detail: refused.Detail}
 	}
 	return nil
 }

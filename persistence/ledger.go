@@ -61,7 +61,7 @@ type ledgerCall struct {
 // Update appends to the authorization's rows what decide makes of those that are there, atomically and one update
 // after the other; Authorization, N and At are filled in. decide may be called more than once, on another goroutine,
 // and what it said last is what counts; it must not keep or change history. When Update returns nil, all that decide
-// saw and said is on disk. ErrBusy where too many wait.
+// saw and said is on disk. messages.ErrOverloaded where too many wait.
 func (l *Ledger) Update(ctx context.Context, authorization string, decide func(history []messages.LedgerRow) []messages.LedgerRow) error {
 	if err := l.db.ledger.do(ctx, &ledgerCall{authorization, decide}); err != nil {
 		return fmt.Errorf("update the payment ledger: %w", err)
@@ -86,19 +86,15 @@ func (l *Ledger) Find(ctx context.Context, key string) (row messages.LedgerRow, 
 
 // Rows of an event, by authorization and number.
 func (l *Ledger) Rows(ctx context.Context, eventID string) ([]messages.LedgerRow, error) {
-	rows, err := ledgerRows(ctx, l.db.queries, eventID)
+	rows, err := l.db.queries.Query(ctx, ledgerEventStatement, eventID)
 	if err != nil {
 		return nil, l.db.failed(fmt.Sprintf("read the payment ledger of event %q", eventID), err)
 	}
-	return rows, nil
-}
-
-func ledgerRows(ctx context.Context, q querier, eventID string) ([]messages.LedgerRow, error) {
-	rows, err := q.Query(ctx, ledgerEventStatement, eventID)
+	all, err := pgx.CollectRows(rows, scanLedgerRow)
 	if err != nil {
-		return nil, err
+		return nil, l.db.failed(fmt.Sprintf("read the payment ledger of event %q", eventID), err)
 	}
-	return pgx.CollectRows(rows, scanLedgerRow)
+	return all, nil
 }
 
 // flushLedger reads, decides and appends for a batch: no lock is held, the keys of the table tell when somebody else

@@ -95,8 +95,8 @@ func TestBatcherBound(t *testing.T) {
 		waiting = len(b.waiting)
 		b.mu.Unlock()
 	}
-	if err := b.do(t.Context(), 4); !errors.Is(err, ErrBusy) {
-		t.Errorf("the fourth that waits: %v, want ErrBusy", err)
+	if err := b.do(t.Context(), 4); !errors.Is(err, messages.ErrOverloaded) {
+		t.Errorf("the fourth that waits: %v, want ErrOverloaded", err)
 	}
 	close(release)
 	for range 4 {

@@ -73,18 +73,13 @@ func execute(t testing.TB, conn *pgx.Conn, statement string, args ...any) {
 // stateOf reads what is stored, through Audit.
 func stateOf(t testing.TB, db *DB, eventID string) (s journaltest.State) {
 	t.Helper()
-	ctx := t.Context()
-	err := db.Audit(ctx, eventID, func(v *AuditView) error {
-		s.LastSeq, s.ProjectedSeq, s.SnapshotSeq = v.LastSeq, v.ProjectedSeq, v.SnapshotSeq
-		var errs [4]error
-		s.Tickets, errs[0] = v.Tickets(ctx)
-		s.Seats, errs[1] = v.Seats(ctx)
-		s.Orders, errs[2] = v.Orders(ctx)
-		s.Payments, errs[3] = v.Payments(ctx)
-		return errors.Join(errs[:]...)
-	})
+	a, err := db.Audit(t.Context(), eventID)
 	if err != nil {
 		t.Fatal(err)
+	}
+	s = journaltest.State{
+		LastSeq: a.LastSeq, ProjectedSeq: a.ProjectedSeq, SnapshotSeq: a.SnapshotSeq,
+		Tickets: a.Tickets, Seats: a.Seats, Orders: a.Orders, Payments: a.Payments,
 	}
 	slices.SortFunc(s.Orders, func(a, b messages.OrderRow) int { return bytes.Compare(a.OrderID[:], b.OrderID[:]) })
 	return s
@@ -132,7 +127,7 @@ func TestJournal(t *testing.T) {
 				return commit()
 			},
 			IsDoubleSale: func(err error) bool {
-				var d *DoubleSaleError
+				var d *messages.DoubleSaleError
 				return errors.As(err, &d)
 			},
 		}

@@ -1,7 +1,6 @@
 package persistence
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -157,52 +156,84 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// Goal: an audit sees one moment. Method: a batch is committed and projected in its midst.
+// Goal: an audit sees one moment. Method: it waits in its midst for an outsider, who meanwhile changes each table.
 func TestAuditStandsStill(t *testing.T) {
 	t.Parallel()
-	db, _ := open(t)
+	db, url := open(t)
 	create(t, db, "E1", 10)
-	ctx, j := t.Context(), db.Journal("a")
-	c, err := j.Claim(ctx, "E1")
+	join(t, db, messages.Join{EventID: "E1", SessionID: journaltest.ID("session", 1), ActiveTTL: ttl})
+	other := outsider(t, url)
+	execute(t, other, "begin")
+	execute(t, other, "lock table journal, seat in access exclusive mode")
+	type audited struct {
+		*messages.Audit
+		err error
+	}
+	done := make(chan audited, 1)
+	go func() {
+		a, err := db.Audit(t.Context(), "E1")
+		done <- audited{a, err}
+	}()
+	waitForWaiting(t, other)
+	for _, change := range []string{
+		"update event_owner set last_seq = 2, next_due = 1",
+		"insert into journal values ('E1', 2, 0, 9999999999999, 'facts', 'answers')",
+		"update seat set state = 'B'",
+		"update session set status = 'LEFT'",
+		"insert into ticket values ('E1', substr(sha256('t'), 1, 16), substr(sha256('o'), 1, 16), 1, 1, 'P-1-2', '', 1)",
+		"insert into mock_payment values ('a', 1, 'k', 'void', '', 'E1', '', '', '', 0, 1)",
+	} {
+		execute(t, other, change)
+	}
+	execute(t, other, "commit")
+	a := <-done
+	if a.err != nil {
+		t.Fatal(a.err)
+	}
+	if len(a.Entries) != 1 || a.LastSeq != 1 || a.NextDue != 0 || a.Seats[1].State != 'A' || len(a.Tickets)+len(a.Ledger) != 0 ||
+		a.Sessions[0] != (messages.SessionState{SessionID: journaltest.ID("session", 1), Status: messages.SessionActive}) {
+		t.Errorf("in the midst: %+v", a.Audit)
+	}
+	after, err := db.Audit(t.Context(), "E1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = db.Audit(ctx, "E1", func(v *AuditView) error {
-		if err := j.Commit(ctx, saleBatch(c.Epoch, 2)); err != nil {
-			return err
-		}
-		seat := messages.SeatRow{Index: 1, State: 'S', OrderID: journaltest.ID("order", 1)}
-		p := messages.Projection{EventID: "E1", From: 1, To: 2, Seats: []messages.SeatRow{seat}}
-		if err := db.ReadModel().Project(ctx, p); err != nil {
-			return err
-		}
-		if err := db.Ledger().Update(ctx, "a", authorizeOnce("k")); err != nil {
-			return err
-		}
-		return sawNothing(ctx, t, v)
-	})
-	if err != nil {
-		t.Fatal(err)
+	if len(after.Entries) != 2 || after.LastSeq != 2 || after.NextDue != 1 || after.Seats[1].State != 'B' || len(after.Tickets) != 1 ||
+		len(after.Ledger) != 1 || after.Sessions[0].Status != messages.SessionLeft {
+		t.Errorf("afterwards: %+v", after)
 	}
-	if s := stateOf(t, db, "E1"); s.LastSeq != 2 || len(s.Tickets) != 1 || s.Seats[1].State != 'S' {
-		t.Errorf("afterwards: %+v", s)
-	}
-	if ids, err := db.EventIDs(ctx); err != nil || !slices.Equal(ids, []string{"E1"}) {
+	if ids, err := db.EventIDs(t.Context()); err != nil || !slices.Equal(ids, []string{"E1"}) {
 		t.Errorf("events %v, %v", ids, err)
+	}
+	var unknown *messages.EventNotFoundError
+	if _, err := db.Audit(t.Context(), "E9"); !errors.As(err, &unknown) {
+		t.Errorf("an unknown event: %v", err)
 	}
 }
 
-func sawNothing(ctx context.Context, t *testing.T, v *AuditView) error {
-	n := 0
-	err := v.Entries(ctx, func(messages.Entry) error { n++; return nil })
-	seats, seatsErr := v.Seats(ctx)
-	tickets, ticketsErr := v.Tickets(ctx)
-	ledger, ledgerErr := v.Ledger(ctx)
-	sessions, sessionsErr := v.Sessions(ctx)
-	if n != 1 || seats[1].State != 'A' || len(tickets)+len(ledger)+len(sessions) != 0 {
-		t.Errorf("%d entries, seat %+v, %d tickets, %d payments", n, seats[1], len(tickets), len(ledger))
+// Goal: an audit reads answers, which no replay does, and what nobody may have written. Method: an entry committed, a gap,
+// and an entry that no owner's row knows.
+func TestAuditReadsTheWholeJournal(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	create(t, db, "E1", 10)
+	c, err := db.Journal("a").Claim(t.Context(), "E1")
+	if err != nil {
+		t.Fatal(err)
 	}
-	return errors.Join(err, seatsErr, ticketsErr, ledgerErr, sessionsErr)
+	b := journaltest.Batch("E1", c.Epoch, 2)
+	if err := db.Journal("a").Commit(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, outsider(t, url), "insert into journal values ('E1', 4, 0, 1, 'stray', 'none')")
+	a, err := db.Audit(t.Context(), "E1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stray := messages.Entry{Seq: 4, At: 1, Facts: []byte("stray"), Answers: []byte("none")}
+	if a.LastSeq != 2 || a.NextDue != b.NextDue || !reflect.DeepEqual(a.Entries[1:], []messages.Entry{*b.Entry, stray}) {
+		t.Errorf("last entry %d, due %d, entries %+v", a.LastSeq, a.NextDue, a.Entries)
+	}
 }
 
 // Goal: the waker hears of deadlines that have passed and of read models that lag, and of nothing else.
@@ -229,9 +260,36 @@ func TestDue(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if due, err := db.Due(ctx); err != nil || !slices.Equal(due, []string{"E1", "E3"}) {
+	due, err := db.Due(ctx)
+	slices.Sort(due)
+	if err != nil || !slices.Equal(due, []string{"E1", "E3"}) {
 		t.Errorf("due are %v, %v", due, err)
 	}
+}
+
+// Goal: an abandoned event is woken however many are due all the time. Method: more events than one look takes, all of
+// them more overdue; the one must be seen within some looks (all miss it with a chance of 1 in 3^50).
+func TestDueStarvesNobody(t *testing.T) {
+	t.Parallel()
+	db, url := open(t)
+	create(t, db, "abandoned", 10)
+	conn := outsider(t, url)
+	const others = dueEventsMax / 2 * 3
+	const columns = "name, venue, city, performers, starts_at, status, seats_total, currency, settings, search, plan, plan_hash"
+	execute(t, conn, "insert into event (event_id, "+columns+") select 'E' || n, "+columns+" from event, generate_series(1, $1::int) n", others)
+	execute(t, conn, "insert into event_owner select event_id, 0, 1, '', 1 from event where event_id <> 'abandoned'")
+	execute(t, conn, "insert into projection select event_id, 1 from event where event_id <> 'abandoned'")
+	execute(t, conn, "update event_owner set next_due = 2 where event_id = 'abandoned'")
+	for range 50 {
+		due, err := db.Due(t.Context())
+		if err != nil || len(due) != dueEventsMax {
+			t.Fatalf("%d are due, %v", len(due), err)
+		}
+		if slices.Contains(due, "abandoned") {
+			return
+		}
+	}
+	t.Error("the abandoned event is never seen")
 }
 
 // Goal: the plan cache stays within its bound and shares what it has. Method: more plans than fit.

@@ -10,7 +10,7 @@ import (
 	"boxoffice/messages"
 )
 
-// entriesPageMax bounds what of a journal is read at once: an entry may hold the answers of some hundred commands.
+// entriesPageMax bounds what of a journal is read at once: an entry may hold the facts of some thousand commands.
 const entriesPageMax = 128
 
 const (
@@ -21,8 +21,9 @@ from event e
 left join snapshot s using (event_id)
 where e.event_id = $1`
 
+	// Without the answers, which nobody needs to replay and which are the larger part of a journal by far.
 	entriesStatement = `
-select seq, epoch, at, facts, answers
+select seq, epoch, at, facts
 from journal
 where event_id = $1 and seq > $2 and seq <= $3
 order by seq
@@ -47,26 +48,21 @@ func (j *Journal) Recover(ctx context.Context, eventID string) (messages.Recover
 }
 
 // Entries calls yield with the entries after seq after, up to and including upTo, in order. A gap is an error, and so
-// is a journal that ends before upTo; an error of yield's ends the reading and is returned.
+// is a journal that ends before upTo; an error of yield's ends the reading and is returned. Their Answers are left out.
 func (j *Journal) Entries(ctx context.Context, eventID string, after, upTo uint64, yield func(messages.Entry) error) error {
-	err := eachEntry(ctx, j.db.queries, eventID, after, upTo, yield)
+	err := j.db.eachEntry(ctx, eventID, after, upTo, yield)
 	if err != nil {
 		return j.db.failed(fmt.Sprintf("read the journal of event %q", eventID), err)
 	}
 	return nil
 }
 
-// querier is a pool or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-func eachEntry(ctx context.Context, q querier, eventID string, after, upTo uint64, yield func(messages.Entry) error) error {
+func (db *DB) eachEntry(ctx context.Context, eventID string, after, upTo uint64, yield func(messages.Entry) error) error {
 	var last messages.Entry
 	last.Seq = after
 	for last.Seq < upTo {
 		// A page is read whole before anybody sees it: yield may take its time, or use the database itself.
-		page, err := entriesPage(ctx, q, eventID, last.Seq, upTo)
+		page, err := db.entriesPage(ctx, eventID, last.Seq, upTo)
 		if err != nil {
 			return err
 		}
@@ -93,13 +89,13 @@ func broken(format string, args ...any) error {
 	return &messages.BrokenJournalError{Fault: fmt.Sprintf(format, args...)}
 }
 
-func entriesPage(ctx context.Context, q querier, eventID string, after, upTo uint64) ([]messages.Entry, error) {
-	rows, err := q.Query(ctx, entriesStatement, eventID, after, upTo, entriesPageMax)
+func (db *DB) entriesPage(ctx context.Context, eventID string, after, upTo uint64) ([]messages.Entry, error) {
+	rows, err := db.queries.Query(ctx, entriesStatement, eventID, after, upTo, entriesPageMax)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (e messages.Entry, err error) {
-		err = row.Scan(&e.Seq, &e.Epoch, &e.At, &e.Facts, &e.Answers)
+		err = row.Scan(&e.Seq, &e.Epoch, &e.At, &e.Facts)
 		return e, err
 	})
 }

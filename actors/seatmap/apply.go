@@ -102,11 +102,11 @@ func (m *Map) turnSeats(fact string, seats []int32, from, to Seat) {
 func (m *Map) orderFor(fact string, id OrderID, allowed statusSet) (uint32, *order) {
 	slot, ok := m.findOrder(id)
 	if !ok {
-		panic(fmt.Sprintf("seatmap: %s: there is no order %x", fact, id))
+		panic(fmt.Sprintf("seatmap: %s: there is no order %s", fact, short(id)))
 	}
 	o := m.orders.at(slot)
 	if !allowed.has(o.status) {
-		panic(fmt.Sprintf("seatmap: %s: order %x has status %d, payment %d", fact, id, o.status, o.payment))
+		panic(fmt.Sprintf("seatmap: %s: order %s has status %d, payment %d", fact, short(id), o.status, o.payment))
 	}
 	return slot, o
 }
@@ -123,13 +123,21 @@ func (m *Map) setStatus(o *order, s OrderStatus) {
 func (m *Map) setDeadline(slot uint32, o *order, at Time) {
 	m.turn++
 	o.turn, o.deadline = m.turn, at
-	m.deadlines.push(due{at: at, turn: o.turn, slot: slot})
+	m.deadlinesOf(o).push(due{at: at, turn: o.turn, slot: slot})
 	m.trimDeadlines()
 }
 
+// deadlinesOf the order's status. Whoever leaves PENDING for a hold is given a new deadline.
+func (m *Map) deadlinesOf(o *order) *deadlines {
+	if o.status == StatusPending {
+		return &m.tokens
+	}
+	return &m.holds
+}
+
 func (m *Map) trimDeadlines() {
-	timed := m.statuses[StatusPending] + m.statuses[StatusReserved] + m.statuses[StatusAuthorizing] + m.statuses[StatusAuthorized]
-	m.deadlines.trim(int(timed), m.orderDue)
+	m.tokens.trim(int(m.statuses[StatusPending]), m.orderDue)
+	m.holds.trim(int(m.statuses[StatusReserved]+m.statuses[StatusAuthorizing]+m.statuses[StatusAuthorized]), m.orderDue)
 }
 
 func (m *Map) setPending(slot uint32, o *order, key Key) {
@@ -155,7 +163,7 @@ func (m *Map) mustBeNew(what string, key Key) {
 	_, stored := m.findAnswer(key.Scope)
 	_, pending := m.findPending(key.Scope)
 	if stored || pending {
-		panic(fmt.Sprintf("seatmap: %s has the scope %x of another", what, key.Scope))
+		panic(fmt.Sprintf("seatmap: %s has the scope %s of another", what, short(key.Scope)))
 	}
 }
 

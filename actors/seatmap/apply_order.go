@@ -7,7 +7,7 @@ import (
 
 func (m *Map) applyOrderCreated(f OrderWasCreated) {
 	if _, ok := m.findOrder(f.Order); ok {
-		panic(fmt.Sprintf("seatmap: OrderWasCreated: order %x is there already", f.Order))
+		panic(fmt.Sprintf("seatmap: OrderWasCreated: order %s is there already", short(f.Order)))
 	}
 	sessionSlot, s := m.needSession(f.Session)
 	slot := m.orders.add(order{id: f.Order, session: sessionSlot, status: StatusPending, created: f.At})
@@ -36,7 +36,7 @@ func (m *Map) applyHeld(f SeatsWereHeld) {
 		m.setStatus(o, StatusReserved)
 		m.setDeadline(slot, o, f.Deadline)
 	} else if o.deadline != f.Deadline {
-		panic(fmt.Sprintf("seatmap: SeatsWereHeld: a swap moves the deadline of order %x", f.Order))
+		panic(fmt.Sprintf("seatmap: SeatsWereHeld: a swap moves the deadline of order %s", short(f.Order)))
 	}
 }
 
@@ -54,7 +54,7 @@ func (m *Map) applyAuthorizeStarted(f AuthorizeStarted) {
 		o.money = new(money)
 	}
 	if f.Attempt != o.money.attempt+1 {
-		panic(fmt.Sprintf("seatmap: AuthorizeStarted: attempt %d after %d of order %x", f.Attempt, o.money.attempt, f.Order))
+		panic(fmt.Sprintf("seatmap: AuthorizeStarted: attempt %d after %d of order %s", f.Attempt, o.money.attempt, short(f.Order)))
 	}
 	*o.money = money{attempt: f.Attempt, token: f.Token}
 	o.payment = PaymentAuthorizing
@@ -93,7 +93,7 @@ func (m *Map) applyDeclined(f AuthorizeWasDeclined) {
 
 func (m *Map) mustPay(fact string, o *order, want PaymentStatus) {
 	if o.payment != want {
-		panic(fmt.Sprintf("seatmap: %s: order %x has payment %d, not %d", fact, o.id, o.payment, want))
+		panic(fmt.Sprintf("seatmap: %s: order %s has payment %d, not %d", fact, short(o.id), o.payment, want))
 	}
 }
 
@@ -108,7 +108,7 @@ func (m *Map) applyCaptureStarted(f CaptureStarted) {
 func (m *Map) applyCompleted(f OrderWasCompleted) {
 	slot, o := m.orderFor("OrderWasCompleted", f.Order, statuses(StatusCapturing))
 	if len(f.Tickets) != len(o.seats) {
-		panic(fmt.Sprintf("seatmap: OrderWasCompleted: %d tickets for %d seats of order %x", len(f.Tickets), len(o.seats), f.Order))
+		panic(fmt.Sprintf("seatmap: OrderWasCompleted: %d tickets for %d seats of order %s", len(f.Tickets), len(o.seats), short(f.Order)))
 	}
 	m.turnSeats("OrderWasCompleted", o.seats, SeatHeld, SeatSold)
 	m.sessions.at(o.session).completed++

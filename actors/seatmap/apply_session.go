@@ -12,7 +12,7 @@ func (m *Map) applySessionEnded(f SessionWasEnded) {
 
 func (m *Map) applyAnswered(f Answered) {
 	if n := m.answers.len(); n > 0 && m.answers.at(m.answers.tail-1).expires > f.Expires {
-		panic(fmt.Sprintf("seatmap: Answered: scope %x expires before an older one", f.Key.Scope))
+		panic(fmt.Sprintf("seatmap: Answered: scope %s expires before an older one", short(f.Key.Scope)))
 	}
 	m.mustBeNew("Answered", f.Key)
 	sessionSlot, s := m.needSession(f.Session)

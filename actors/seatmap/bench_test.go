@@ -294,7 +294,8 @@ func inUse() float64 {
 	return float64(s.HeapAlloc)
 }
 
-// BenchmarkMemory reports bytes by runtime.MemStats: of the plan and of the state for each seat, and for each live order
+// BenchmarkMemory reports bytes by runtime.MemStats: of the plan and of the state for each seat, of both for an event that
+// is alive (one plan, but two states: its owner's and its projector's, so that its orders count twice too), and for each live order
 // with its two seats, its session and its answers: a RESERVED one (create and reserve answered), an AUTHORIZED one
 // (create and confirm answered), and one COMPLETED and kept for its 24 h (create, confirm and finalize answered).
 func BenchmarkMemory(b *testing.B) {
@@ -306,6 +307,7 @@ func BenchmarkMemory(b *testing.B) {
 		empty := inUse()
 		b.ReportMetric((planned-before)/50_000, "planB/seat")
 		b.ReportMetric((empty-planned)/50_000, "stateB/seat")
+		b.ReportMetric((planned-before+2*(empty-planned))/50_000, "liveEventB/seat")
 		for _, status := range []OrderStatus{StatusReserved, StatusAuthorized, StatusCompleted} {
 			s := newShell(b, plan)
 			empty := inUse()

@@ -52,7 +52,7 @@ func (m *Map) checkSeats() error {
 		}
 		for _, i := range o.seats {
 			if taken[i] || m.seats[i] != byte(want) {
-				return fmt.Errorf("seatmap: order %x of status %d has seat %d, which is not its own", o.id, o.status, i)
+				return fmt.Errorf("seatmap: order %s of status %d has seat %d, which is not its own", short(o.id), o.status, i)
 			}
 			taken[i] = true
 			if want == SeatHeld {
@@ -121,15 +121,16 @@ func (m *Map) checkOrders() error {
 		}
 		statuses[o.status]++
 		if !o.plausible() || o.turn == 0 || o.turn > m.turn || o.created > m.clock || o.ended > max(m.clock, 1) {
-			return fmt.Errorf("seatmap: order %x does not fit its status: %+v", o.id, *o)
+			return fmt.Errorf("seatmap: order %s does not fit its status %d: payment %d, turn %d, created %d, deadline %d, ended %d, %d seats",
+				short(o.id), o.status, o.payment, o.turn, o.created, o.deadline, o.ended, len(o.seats))
 		}
 		if found, ok := m.findOrder(o.id); !ok || found != slot {
-			return fmt.Errorf("seatmap: order %x is not in the index", o.id)
+			return fmt.Errorf("seatmap: order %s is not in the index", short(o.id))
 		}
 		if o.money != nil && o.money.pending != (Key{}) {
 			pending++
 			if found, ok := m.findPending(o.money.pending.Scope); !ok || found != o {
-				return fmt.Errorf("seatmap: the pending key of order %x is not in the index", o.id)
+				return fmt.Errorf("seatmap: the pending key of order %s is not in the index", short(o.id))
 			}
 		}
 	}

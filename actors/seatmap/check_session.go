@@ -48,23 +48,24 @@ func (m *Map) checkSessions() error {
 
 func (m *Map) checkSession(slot uint32, s *session, t tally) error {
 	if s.orders != t.orders || s.live != t.live || s.completed < t.completed || s.answers != t.answers {
-		return fmt.Errorf("seatmap: session %x counts %+v, its orders and answers %+v", s.id, *s, t)
+		return fmt.Errorf("seatmap: session %s counts %+v, its orders and answers %+v",
+			short(s.id), tally{s.orders, s.live, s.completed, s.answers}, t)
 	}
 	if found, ok := m.findSession(s.id); !ok || found != slot {
-		return fmt.Errorf("seatmap: session %x is not in the index", s.id)
+		return fmt.Errorf("seatmap: session %s is not in the index", short(s.id))
 	}
 	if s.unreferenced() && s.until <= 0 {
-		return fmt.Errorf("seatmap: session %x is kept for nothing", s.id)
+		return fmt.Errorf("seatmap: session %s is kept for nothing", short(s.id))
 	}
 	listed := uint32(0)
 	for next := s.firstLive; next != 0; next = m.orders.at(next - 1).nextLive {
 		if o := m.orders.at(next - 1); o.session != slot || !o.status.Live() || listed >= s.live {
-			return fmt.Errorf("seatmap: session %x lists order %x", s.id, o.id)
+			return fmt.Errorf("seatmap: session %s lists order %s", short(s.id), short(o.id))
 		}
 		listed++
 	}
 	if listed != s.live {
-		return fmt.Errorf("seatmap: session %x lists %d of %d live orders", s.id, listed, s.live)
+		return fmt.Errorf("seatmap: session %s lists %d of %d live orders", short(s.id), listed, s.live)
 	}
 	return nil
 }
@@ -74,10 +75,10 @@ func (m *Map) checkAnswers() error {
 	for p := m.answers.head; p < m.answers.tail; p++ {
 		a := m.answers.at(p)
 		if found, ok := m.findAnswer(a.key.Scope); !ok || found != a || a.expires < last || a.seq > m.seq {
-			return fmt.Errorf("seatmap: answer %x is not in the index, or out of sequence", a.key.Scope)
+			return fmt.Errorf("seatmap: answer %s is not in the index, or out of sequence", short(a.key.Scope))
 		}
 		if _, pending := m.findPending(a.key.Scope); pending {
-			return fmt.Errorf("seatmap: answer %x is pending too", a.key.Scope)
+			return fmt.Errorf("seatmap: answer %s is pending too", short(a.key.Scope))
 		}
 		last = a.expires
 	}
@@ -102,13 +103,17 @@ func (s *slotSet) add(slot uint32) {
 
 // checkQueues: everything that will fall due is queued just once, and nothing dead is at the front.
 func (m *Map) checkQueues() error {
-	timed := slotSet{has: make([]bool, m.orders.end)}
+	pending := slotSet{has: make([]bool, m.orders.end)}
+	holding := slotSet{has: make([]bool, m.orders.end)}
 	settled := slotSet{has: make([]bool, m.orders.end)}
 	idle := slotSet{has: make([]bool, m.sessions.end)}
 	for slot := range m.orders.end {
 		o := m.orders.at(slot)
-		if o.status.timed() {
-			timed.add(slot)
+		switch {
+		case o.status == StatusPending:
+			pending.add(slot)
+		case o.status.timed():
+			holding.add(slot)
 		}
 		if o.status != 0 && o.settled() {
 			settled.add(slot)
@@ -121,7 +126,8 @@ func (m *Map) checkQueues() error {
 	}
 	anEnded := func(d due) bool { return settled.has[d.slot] && m.orders.at(d.slot).ended+orderKeptFor == d.at }
 	return errors.Join(
-		m.deadlines.check("deadlines", timed, m.orderDue, true),
+		m.tokens.check("tokens", pending, m.orderDue, true),
+		m.holds.check("holds", holding, m.orderDue, true),
 		m.endedOrders.check("ended orders", settled, anEnded, true),
 		m.idle.check("idle sessions", idle, m.sessionDue, false), // one that was idle before may stand there twice
 	)

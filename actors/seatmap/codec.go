@@ -16,7 +16,7 @@ var (
 	errLong     = errors.New("seatmap: bytes after the end of the encoding")
 	errMinimal  = errors.New("seatmap: number not in its shortest form")
 	errRange    = errors.New("seatmap: number out of range")
-	errChecksum = errors.New("seatmap: the checksum of a journal entry is wrong")
+	errChecksum = errors.New("seatmap: wrong checksum")
 	errNotABool = errors.New("seatmap: neither 0 nor 1")
 )
 

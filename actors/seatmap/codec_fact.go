@@ -48,19 +48,28 @@ func seal(buf []byte, begin int) []byte {
 	return binary.LittleEndian.AppendUint32(buf, crc32.Checksum(buf[begin:], castagnoli))
 }
 
+// unseal is the inverse of seal for a whole encoding.
+func unseal(b []byte) ([]byte, error) {
+	end := len(b) - crc32.Size
+	if end < 0 {
+		return nil, errShort
+	}
+	if binary.LittleEndian.Uint32(b[end:]) != crc32.Checksum(b[:end], castagnoli) {
+		return nil, errChecksum
+	}
+	return b[:end], nil
+}
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // DecodeEntry is the inverse of AppendEntry. It refuses whatever AppendEntry would not have written; whether the facts
 // fit a state is for Apply to say. The facts do not refer to b.
 func DecodeEntry(b []byte) ([]Fact, error) {
-	sealed := len(b) - crc32.Size
-	if sealed < 0 {
-		return nil, errShort
+	b, err := unseal(b)
+	if err != nil {
+		return nil, err
 	}
-	if binary.LittleEndian.Uint32(b[sealed:]) != crc32.Checksum(b[:sealed], castagnoli) {
-		return nil, errChecksum
-	}
-	r := reader{buf: b[:sealed]}
+	r := reader{buf: b}
 	r.version("journal entry", entryVersion)
 	var facts []Fact
 	for r.err == nil && len(r.buf) > 0 {

@@ -1,5 +1,7 @@
 package seatmap
 
+import "encoding/hex"
+
 // Time is in milliseconds since the Unix epoch. 0 means none.
 type Time int64
 
@@ -11,6 +13,9 @@ type SessionID [16]byte
 
 // TicketID is random, and comes in with CaptureSucceeded.
 type TicketID [16]byte
+
+// short names an id where it may be logged: enough to find it by, not enough to use it.
+func short[ID ~[16]byte](id ID) string { return hex.EncodeToString(id[:4]) + "…" }
 
 // Key makes a request idempotent: Scope hashes who asked for what under which key, Body hashes the request's body.
 type Key struct {

@@ -131,6 +131,7 @@ func (d *deadlines) sweep(live func(due) bool) {
 
 // until appends the live dues up to now, nearest first, at most limit of them, and changes nothing.
 func (d *deadlines) until(now Time, limit int, live func(due) bool, buf []due) []due {
+	given := len(buf)
 	for i := range d.rings {
 		r := &d.rings[i]
 		found := 0
@@ -141,13 +142,21 @@ func (d *deadlines) until(now Time, limit int, live func(due) bool, buf []due) [
 			}
 		}
 	}
-	for _, x := range d.heap {
-		if x.at <= now && live(x) {
-			buf = append(buf, x)
-		}
+	buf = d.heapUntil(0, now, live, buf)
+	slices.SortFunc(buf[given:], compareDue)
+	return buf[:min(len(buf), given+limit)]
+}
+
+// heapUntil goes down from i as far as anything is due: below what is not due, nothing is.
+func (d *deadlines) heapUntil(i int, now Time, live func(due) bool, buf []due) []due {
+	if i >= len(d.heap) || d.heap[i].at > now {
+		return buf
 	}
-	slices.SortFunc(buf, compareDue)
-	return buf[:min(len(buf), limit)]
+	if live(d.heap[i]) {
+		buf = append(buf, d.heap[i])
+	}
+	buf = d.heapUntil(2*i+1, now, live, buf)
+	return d.heapUntil(2*i+2, now, live, buf)
 }
 
 func (d *deadlines) up(i int) {

@@ -1,7 +1,9 @@
 package seatmap
 
 import (
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -121,5 +123,69 @@ func BenchmarkDeadlines(b *testing.B) {
 			d.popHeap()
 		}
 		stop()
+	})
+}
+
+// Goal: the tokens of PENDING orders, which fall due in no order, do not push holds, which do, out of their rings.
+func TestHoldsStayInTheirRings(t *testing.T) {
+	plan := hall(t, "section Stalls\nA "+strings.Repeat("1", 200))
+	m := created(plan, defaults())
+	rng := rand.New(rand.NewPCG(1, 2))
+	var ids minted
+	for i := range int32(200) {
+		now := t0 + Time(i)
+		for range 5 {
+			do(t, m, now, CreateOrder{Session: ids.next(), Order: ids.next(), TokenExpires: now + 300_000 + Time(rng.Int64N(300_000))})
+		}
+		order, session := OrderID(ids.next()), SessionID(ids.next())
+		do(t, m, now, CreateOrder{Session: session, Order: order, TokenExpires: now + 600_000})
+		do(t, m, now, Reserve{Session: session, Order: order, Want: Want{Seats: []string{plan.SeatID(i)}}})
+	}
+	if n := len(m.holds.heap); n > 0 {
+		t.Errorf("%d holds are in the heap", n)
+	}
+	if n := len(m.tokens.heap); n == 0 {
+		t.Error("no token is in the heap: the test tries nothing")
+	}
+	if err := m.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Goal: why there are two queues. Method: 100,000 tokens that fall due in no order stand beside 100,000 holds; each step
+// adds a hold, looks what is due, and ends the oldest hold.
+func BenchmarkHoldsBesideTokens(b *testing.B) {
+	const standing = 100_000
+	run := func(b *testing.B, tokens, holds *deadlines) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		turn := uint64(0)
+		push := func(to *deadlines, at Time) {
+			turn++
+			to.push(due{at: at, turn: turn})
+		}
+		live := func(due) bool { return true }
+		for i := range Time(standing) { // no token falls due before the last hold of the benchmark
+			push(tokens, 1<<40+Time(rng.Int64N(standing)))
+			push(holds, i)
+		}
+		stop := cpu(b)
+		for now := Time(0); b.Loop(); now++ {
+			push(holds, now+standing)
+			if len(tokens.until(now-1, 1, live, nil))+len(holds.until(now-1, 1, live, nil)) > 0 {
+				b.Fatal("something is overdue")
+			}
+			if x := holds.pop(); x.at != now {
+				b.Fatalf("%d fell due at %d", x.at, now)
+			}
+		}
+		stop()
+	}
+	b.Run("one queue", func(b *testing.B) {
+		var both deadlines
+		run(b, &both, &both)
+	})
+	b.Run("two queues", func(b *testing.B) {
+		var tokens, holds deadlines
+		run(b, &tokens, &holds)
 	})
 }

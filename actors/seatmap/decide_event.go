@@ -28,7 +28,10 @@ func (m *Map) decideTick(now Time, facts []Fact) ([]Fact, Result) {
 		facts = append(facts, Forgotten{Before: now})
 		limit--
 	}
-	for _, d := range m.deadlines.until(now, limit, m.orderDue, nil) {
+	overdue := m.tokens.until(now, limit, m.orderDue, nil)
+	overdue = m.holds.until(now, limit, m.orderDue, overdue)
+	slices.SortFunc(overdue, compareDue)
+	for _, d := range overdue[:min(len(overdue), limit)] {
 		facts = append(facts, OrderHasExpired{Order: m.orders.at(d.slot).id, At: now})
 	}
 	return facts, Result{Outcome: Ticked}
@@ -37,7 +40,10 @@ func (m *Map) decideTick(now Time, facts []Fact) ([]Fact, Result) {
 // NextDue is the nearest time at which Tick has something to do; 0: none.
 func (m *Map) NextDue() Time {
 	at := m.forgetDue()
-	if d, ok := m.deadlines.peek(); ok {
+	if d, ok := m.tokens.peek(); ok {
+		at = earliest(at, d.at)
+	}
+	if d, ok := m.holds.peek(); ok {
 		at = earliest(at, d.at)
 	}
 	return at

@@ -60,7 +60,7 @@ func (m *Map) decideCaptured(now Time, c CaptureSucceeded, facts []Fact) ([]Fact
 		return facts, Result{Outcome: PaymentNoted, Order: c.Order}
 	}
 	if len(c.Tickets) != len(o.seats) {
-		panic(fmt.Sprintf("seatmap: CaptureSucceeded: %d tickets for %d seats of order %x", len(c.Tickets), len(o.seats), o.id))
+		panic(fmt.Sprintf("seatmap: CaptureSucceeded: %d tickets for %d seats of order %s", len(c.Tickets), len(o.seats), short(o.id)))
 	}
 	facts = append(facts, OrderWasCompleted{Order: o.id, At: now, Tickets: c.Tickets})
 	return m.answeredPending(facts, now, o), Result{Outcome: OrderCompleted, Order: o.id}

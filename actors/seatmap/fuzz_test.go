@@ -42,9 +42,11 @@ func FuzzCommands(f *testing.F) {
 func FuzzDecodeSnapshot(f *testing.F) {
 	plan := hall(f, fuzzHall)
 	for _, m := range fuzzMaps(f, plan) {
-		f.Add(m.AppendSnapshot(nil))
+		snapshot := m.AppendSnapshot(nil)
+		f.Add(snapshot[:len(snapshot)-4])
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		b = seal(b, 0) // or it would be the checksum that is tried
 		m, err := DecodeSnapshot(plan, b)
 		if err != nil {
 			return

@@ -9,7 +9,8 @@ const (
 	orderKeptFor = answerKeptFor
 	// answersPerSessionMax bounds what one buyer can make us remember (the contract's 1,000).
 	answersPerSessionMax = 1_000
-	// tickFactsMax bounds one Tick and with it the batch it stands in; what is left is due at once.
+	// tickFactsMax bounds the facts of one Tick; what is left is due at once. How many Ticks stand in one batch is for the
+	// owner to bound.
 	tickFactsMax = 1_024
 	// forgetPauseMillis is the shortest time between two Forgotten facts: forgetting is not worth a fact of its own each.
 	forgetPauseMillis = 60 * 1000

@@ -53,9 +53,11 @@ type Map struct {
 	orderIndex, sessionIndex, answerIndex index
 	pendingIndex                          index // orders by the key that is pending
 
-	deadlines   deadlines // of orders whose time runs
-	endedOrders deadlines // settled orders: when they may be forgotten
-	idle        deadlines // sessions that nothing refers to: when they may be forgotten
+	// tokens are the deadlines of PENDING orders, holds those of the other orders whose time runs. They are apart since
+	// tokens come in no order, and would push the holds, which do, out of their rings.
+	tokens, holds deadlines
+	endedOrders   deadlines // settled orders: when they may be forgotten
+	idle          deadlines // sessions that nothing refers to: when they may be forgotten
 }
 
 // Counts of seats by state.

@@ -6,7 +6,7 @@ import (
 )
 
 // snapshotVersion leads every snapshot. A snapshot of another version is not read: the journal has it all.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // What the decoder takes for the fewest bytes of an item, so that no length asks for more memory than there are bytes.
 const (
@@ -17,7 +17,9 @@ const (
 
 // AppendSnapshot appends the state. Maps that came from the same facts give the same bytes, whichever way they came:
 // sessions stand by id, orders by turn, answers in the sequence they were given in; how they lie in memory does not show.
+// They end with a checksum, as journal entries do.
 func (m *Map) AppendSnapshot(buf []byte) []byte {
+	begin := len(buf)
 	w := writer{buf: append(buf, snapshotVersion)}
 	w.hash(m.plan.hash).uint(uint64(len(m.seats)))
 	w.bool(m.created).uint(m.seq).uint(m.version).uint(uint64(m.slot))
@@ -30,7 +32,7 @@ func (m *Map) AppendSnapshot(buf []byte) []byte {
 	place := m.writeSessions(&w)
 	m.writeOrders(&w, place)
 	m.writeAnswers(&w, place)
-	return w.buf
+	return seal(w.buf, begin)
 }
 
 // seatStates packs four seats a byte, the first lowest; what is left over in the last byte is 0.

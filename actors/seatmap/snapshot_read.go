@@ -18,6 +18,10 @@ func DecodeSnapshot(plan *Plan, b []byte) (*Map, error) {
 }
 
 func decodeSnapshot(plan *Plan, b []byte) (*Map, error) {
+	b, err := unseal(b)
+	if err != nil {
+		return nil, err
+	}
 	r := reader{buf: b}
 	r.version("snapshot", snapshotVersion)
 	if hash := r.hash(); r.err == nil && hash != plan.hash {
@@ -132,7 +136,7 @@ func (m *Map) readOrders(r *reader) {
 	}
 	slices.SortFunc(timed, compareDue)
 	for _, d := range timed {
-		m.deadlines.push(d)
+		m.deadlinesOf(m.orders.at(d.slot)).push(d)
 	}
 }
 

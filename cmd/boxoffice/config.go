@@ -1,13 +1,9 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"boxoffice/http"
@@ -22,7 +18,12 @@ type config struct {
 	tokenKeys    http.Keys
 	ticketKeys   http.Keys
 	paymentDelay time.Duration
+	limits       limits
 }
+
+// paymentDelayMax is how long the engine waits for the payment provider: one that always takes longer would never be
+// heard, and no order would ever be paid.
+const paymentDelayMax = 5 * time.Second
 
 // loadConfig tells everything that is wrong at once.
 func loadConfig(getenv func(string) string) (config, error) {
@@ -42,6 +43,14 @@ func loadConfig(getenv func(string) string) (config, error) {
 	var err error
 	if c.paymentDelay, err = time.ParseDuration(or(getenv("BOXOFFICE_MOCK_PAYMENT_DELAY"), "0s")); err != nil || c.paymentDelay < 0 {
 		faults = append(faults, errors.New("BOXOFFICE_MOCK_PAYMENT_DELAY is not a duration such as 150ms"))
+	}
+	if c.paymentDelay >= paymentDelayMax {
+		faults = append(faults, fmt.Errorf("BOXOFFICE_MOCK_PAYMENT_DELAY is %v, but no payment would ever succeed: after %v "+
+			"the provider counts as silent", c.paymentDelay, paymentDelayMax))
+	}
+	var fault error
+	if c.limits, fault = loadLimits(getenv); fault != nil {
+		faults = append(faults, fault)
 	}
 	keys := getenv("BOXOFFICE_TOKEN_KEYS")
 	if keys == "" && len(faults) == 0 {
@@ -65,38 +74,4 @@ func or(value, otherwise string) string {
 		return otherwise
 	}
 	return value
-}
-
-// keptKeys reads the signing key, made at the first start: tokens and tickets stay good over restarts, and no two
-// installations share a key.
-func keptKeys(path string) (string, error) {
-	b, err := os.ReadFile(path)
-	if err == nil && len(b) > 0 {
-		return strings.TrimSpace(string(b)), nil
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o711); err != nil {
-		return "", err
-	}
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // never fails
-	keys := "k1:" + base64.RawURLEncoding.EncodeToString(secret)
-	// Written aside and linked into place: a crash leaves no cut-off key, and of two that start at once one wins.
-	aside, err := os.CreateTemp(filepath.Dir(path), "token-keys-*")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(aside.Name())
-	_, err = aside.WriteString(keys + "\n")
-	if err := errors.Join(err, aside.Sync(), aside.Close()); err != nil {
-		return "", err
-	}
-	if err := os.Link(aside.Name(), path); errors.Is(err, os.ErrExist) {
-		return keptKeys(path)
-	} else if err != nil {
-		return "", err
-	}
-	return keys, nil
 }

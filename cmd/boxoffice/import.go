@@ -91,11 +91,18 @@ func importEvent(ctx context.Context, args []string, in io.Reader, out, problems
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	db, err := openDatabase(ctx, os.Getenv("DATABASE_URL"), "import")
+	url := os.Getenv("DATABASE_URL")
+	if url == "" {
+		return errors.New("DATABASE_URL is not set")
+	}
+	db, err := persistence.Open(ctx, url, persistence.Options{Name: "import"})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	if err := migrateAlone(ctx, db, url); err != nil {
+		return err
+	}
 	created, err := actors.NewOrganiser(db.Catalogue()).Create(ctx, event)
 	return importDone(out, problems, file, created, err)
 }
@@ -215,13 +222,25 @@ func minorUnits(amount, code string) (int64, error) {
 // amountMax keeps parsing from overflowing; what a price may be is checked with the other settings.
 const amountMax = int64(1) << 60
 
-// openDatabase brings the schema up to date and connects.
-func openDatabase(ctx context.Context, url, name string) (*persistence.DB, error) {
-	if url == "" {
-		return nil, errors.New("DATABASE_URL is not set")
+// migrateAlone brings the schema up to date where it is not, but never under a running server, which is of another
+// version then.
+func migrateAlone(ctx context.Context, db *persistence.DB, url string) error {
+	current, err := migrations.Current(ctx, url)
+	if err != nil || current {
+		return err
 	}
+	lock, err := db.HoldServerLock(ctx)
+	var locked *persistence.ServerLockedError
+	switch {
+	case errors.As(err, &locked):
+		return fmt.Errorf("the database's schema is older than this boxoffice, and may not be changed under a running server: "+
+			"import with the version that runs, or stop it first: %w", err)
+	case err != nil:
+		return err
+	}
+	defer lock.Release()
 	if err := migrations.Up(ctx, url); err != nil {
-		return nil, fmt.Errorf("bringing the database up to date: %w", err)
+		return fmt.Errorf("bringing the database up to date: %w", err)
 	}
-	return persistence.Open(ctx, url, persistence.Options{Name: name})
+	return nil
 }

@@ -47,7 +47,7 @@ func TestImport(t *testing.T) {
 				return // would not be JSON on the other way either
 			}
 			category, _, _ := strings.Cut(c.price, "=")
-			a := s.organise("POST", "", newEvent(id, c.plan, map[string]any{"prices": map[string]int{category: price}}))
+			a := s.organisePlan(newEvent(id, c.plan, map[string]any{"prices": map[string]int{category: price}}))
 			must(t, a.is(400, "invalid-request"))
 			if field := c.field; !strings.Contains(string(a.body), strings.TrimPrefix(field, "seatingPlan.")) || !strings.Contains(string(a.body), c.message) {
 				t.Errorf("want %q and %q: %s", field, c.message, a.body)

@@ -33,13 +33,42 @@ func TestSecondServer(t *testing.T) {
 	must(t, err)
 }
 
+// Goal: a newer version that is started beside a running one leaves the schema alone, and so does its import, until the
+// server is gone. Method: the newest migration is taken back, and its table must stay away.
+func TestSecondServerLeavesTheSchema(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := start(t, database)
+	execute(t, database, `drop table mock_payment; delete from goose_db_version where version_id = 4`)
+	second := newServer(t, &shipped, database)
+	if err := second.tryRun(); err == nil || !strings.Contains(err.Error(), "another server works on this database") {
+		t.Errorf("the second server: %v", err)
+	}
+	args := []string{"import", "-", "--event", "E1", "--starts-at", "2030-01-01T20:00:00Z", "--price", "K=15.00"}
+	plan := hall(2, 10)
+	o := tool(t, database, strings.NewReader(plan), args...)
+	if o.code != 1 || !strings.Contains(o.problems, "may not be changed under a running server") {
+		t.Errorf("import exits with %d: %s", o.code, o.problems)
+	}
+	if query[bool](t, database, `select to_regclass('mock_payment') is not null`)[0] {
+		t.Error("the schema was changed under the running server")
+	}
+	s.kill()
+	if o := tool(t, database, strings.NewReader(plan), args...); o.code != 0 {
+		t.Errorf("import alone exits with %d: %s", o.code, o.problems)
+	}
+	s.run()
+	must(t, s.counts("E1", 20, 0, 0))
+}
+
 // Goal: a server that cannot do its work says why, all at once, and does not start. Method: wrong settings.
 func TestRefusesToStart(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	defer taken.Close()
-	database := pgtest.New(t)
+	database, emptied := pgtest.New(t), t.TempDir()
+	must(t, os.WriteFile(filepath.Join(emptied, "token-keys"), []byte("\n"), 0o600))
 	for _, c := range []struct {
 		name     string
 		database string
@@ -49,6 +78,9 @@ func TestRefusesToStart(t *testing.T) {
 		{"nothing set", "", []string{"BOXOFFICE_ADMIN_TOKEN="}, []string{"DATABASE_URL", "BOXOFFICE_ADMIN_TOKEN"}},
 		{"short key", database, []string{"BOXOFFICE_TOKEN_KEYS=abcd"}, []string{"BOXOFFICE_TOKEN_KEYS", "bytes"}},
 		{"delay", database, []string{"BOXOFFICE_MOCK_PAYMENT_DELAY=soon"}, []string{"BOXOFFICE_MOCK_PAYMENT_DELAY"}},
+		{"long delay", database, []string{"BOXOFFICE_MOCK_PAYMENT_DELAY=5s"}, []string{"BOXOFFICE_MOCK_PAYMENT_DELAY", "no payment would ever succeed"}},
+		{"limits", database, []string{"BOXOFFICE_JOINS_PER_MINUTE=-1", "BOXOFFICE_TRUSTED_PROXIES=10.0.0.0/8, here"}, []string{"BOXOFFICE_JOINS_PER_MINUTE", `"here"`}},
+		{"empty key file", database, []string{"BOXOFFICE_TOKEN_KEYS=", "BOXOFFICE_DATA_DIR=" + emptied}, []string{filepath.Join(emptied, "token-keys"), "is empty", "remove it"}},
 		{"address taken", database, []string{"BOXOFFICE_HTTP_ADDR=" + taken.Addr().String()}, []string{"BOXOFFICE_HTTP_ADDR", "in use"}},
 		{"no database there", "postgres://nobody@127.0.0.1:1/nothing", nil, []string{"refused"}},
 	} {
@@ -111,17 +143,17 @@ func TestDrain(t *testing.T) {
 	verify(t, database)
 }
 
-// Goal: a server whose provider is silent ends all the same. Method: a provider that takes longer than anybody waits,
-// with a buyer waiting for it, and SIGTERM.
+// Goal: a server whose provider is silent ends all the same. Method: a provider that is slower than the engine waits, with
+// a token that takes longer still, a buyer waiting for it, and SIGTERM.
 func TestDrainWhileProviderIsSilent(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	s := start(t, database, "BOXOFFICE_MOCK_PAYMENT_DELAY=1h")
+	s := start(t, database, "BOXOFFICE_MOCK_PAYMENT_DELAY=4900ms")
 	s.create("E1", hall(2, 10), nil)
 	b, id, err := s.newOrder("E1")
 	must(t, err)
 	waiting := make(chan answer, 1)
-	go func() { waiting <- b.call(id, "confirm", "c", pay(best(2), "tok_visa")) }()
+	go func() { waiting <- b.call(id, "confirm", "c", pay(best(2), "tok_slow")) }()
 	until(t, patience, func() error {
 		if o := b.order(id).order(); o.Status != "AUTHORIZING" {
 			return fmt.Errorf("the order is %s", o.Status)
@@ -136,7 +168,7 @@ func TestDrainWhileProviderIsSilent(t *testing.T) {
 		t.Errorf("who waited was answered %d: %s", a.status, a.body)
 	}
 	s.run("BOXOFFICE_MOCK_PAYMENT_DELAY=0s")
-	must(t, insist(func() answer { return b.call(id, "confirm", "c", pay(best(2), "tok_visa")) }).is(202))
+	must(t, insist(func() answer { return b.call(id, "confirm", "c", pay(best(2), "tok_slow")) }).is(202))
 	wantLedger(t, database, "E1", map[string]int{"authorize": 1})
 	must(t, awaitSettled(t, database))
 	verify(t, database)

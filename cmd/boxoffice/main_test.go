@@ -89,8 +89,13 @@ type outcome struct {
 // tool runs the shipped binary to its end.
 func tool(t testing.TB, database string, stdin io.Reader, args ...string) outcome {
 	t.Helper()
+	return toolIn(t, environ("DATABASE_URL="+database), stdin, args...)
+}
+
+func toolIn(t testing.TB, env []string, stdin io.Reader, args ...string) outcome {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), shipped.path(t), args...)
-	cmd.Env, cmd.Stdin = environ("DATABASE_URL="+database), stdin
+	cmd.Env, cmd.Stdin = env, stdin
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {

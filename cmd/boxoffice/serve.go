@@ -16,6 +16,7 @@ import (
 	"boxoffice/actors/ticket"
 	"boxoffice/cluster"
 	"boxoffice/http"
+	"boxoffice/migrations"
 	"boxoffice/persistence"
 )
 
@@ -26,8 +27,10 @@ const (
 	requestsMax = 7500 * time.Millisecond
 	drainMax    = 8500 * time.Millisecond
 	closeMax    = time.Second
-	// commitsMax at once is what the database has connections for; a claim or commit waits in the pool's queue.
-	commitsMax = 16
+	// commitsMax at once is what the database has connections for; a commit waits in the pool's queue. activationsMax at
+	// once leave connections to everybody else, however many events are asked for the first time.
+	commitsMax     = 16
+	activationsMax = 8
 	// callsMax bounds the calls to the payment provider at once, projectionsMax the projections.
 	callsMax       = 256
 	projectionsMax = 4
@@ -44,7 +47,7 @@ func serve(ctx context.Context, logs io.Writer) error {
 	}
 	log := slog.New(slog.NewTextHandler(logs, nil))
 	slog.SetDefault(log)
-	db, err := openDatabase(ctx, c.databaseURL, "server")
+	db, err := persistence.Open(ctx, c.databaseURL, persistence.Options{Name: "server"})
 	if err != nil {
 		return err
 	}
@@ -54,6 +57,10 @@ func serve(ctx context.Context, logs io.Writer) error {
 		return err
 	}
 	defer closeWithin(log, lock.Release, db.Close)
+	// Not before the lock is held: another version may be at work.
+	if err := migrations.Up(ctx, c.databaseURL); err != nil {
+		return fmt.Errorf("bringing the database up to date: %w", err)
+	}
 
 	signer, err := newSigner(c.ticketKeys)
 	if err != nil {
@@ -77,6 +84,7 @@ func newEnv(db *persistence.DB, signer *ticket.Signer, c config, log *slog.Logge
 		Issuer:      signer,
 		Render:      http.Render,
 		Clock:       cluster.NewClock(),
+		Activations: cluster.NewPool(activationsMax, queuedMax),
 		Commits:     cluster.NewPool(commitsMax, queuedMax),
 		Calls:       cluster.NewPool(callsMax, queuedMax),
 		Projections: cluster.NewPool(projectionsMax, queuedMax),
@@ -95,6 +103,8 @@ func newServer(
 		Engine: node, Catalogue: db.Catalogue(), Organiser: actors.NewOrganiser(db.Catalogue()),
 		Sessions: db.Sessions(), Records: db.Records(),
 		TokenKeys: c.tokenKeys, TicketKeys: keys, AdminToken: c.adminToken, Logger: log,
+		JoinsPerMinutePerIP: c.limits.joins, OrdersPerMinutePerSession: c.limits.orders,
+		ConnsPerIPMax: c.limits.conns, TrustedProxies: c.limits.proxies,
 		Ready: func(ctx context.Context) error {
 			if !lock.Held() {
 				return errors.New("the server lock is not held")

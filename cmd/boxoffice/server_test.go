@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"boxoffice/http/contract"
 	"boxoffice/persistence/embedded"
 )
 
@@ -49,15 +50,29 @@ type server struct {
 // newServer makes one that does not run yet.
 func newServer(t testing.TB, b *binary, database string, env ...string) *server {
 	transport := &nethttp.Transport{MaxIdleConnsPerHost: 512}
-	s := &server{
-		t: t, binary: b, database: database, env: env,
-		client: &nethttp.Client{Transport: transport, Timeout: answerMax},
-	}
+	s := &server{t: t, binary: b, database: database, env: env}
+	s.client = &nethttp.Client{Transport: s.judged(transport), Timeout: answerMax}
 	t.Cleanup(func() {
 		s.kill()
 		transport.CloseIdleConnections()
 	})
 	return s
+}
+
+// judged holds every exchange against http/openapi.yaml.
+func (s *server) judged(base nethttp.RoundTripper) nethttp.RoundTripper {
+	document, err := contract.Load()
+	must(s.t, err)
+	return &contract.Transport{
+		Document: document, Base: base,
+		Report: func(err error) { s.t.Errorf("the contract: %v", err) },
+		Listener: func(host string) contract.Listener {
+			if _, admin := s.at(); admin == "http://"+host {
+				return contract.Admin
+			}
+			return contract.Public
+		},
+	}
 }
 
 // start a server and wait until it answers.

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,7 +12,8 @@ import (
 )
 
 // Goal: `boxoffice verify` finds whatever was changed behind the journal's back, and names it. Method: each event has one
-// order that was bought, one that was cancelled and one whose capture failed; in each, one thing is changed by SQL.
+// order that was bought, one that was cancelled, one whose capture failed, and one whose first payment was declined; in
+// each, one thing is changed by SQL.
 func TestVerifyFindsTampering(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -25,6 +27,10 @@ func TestVerifyFindsTampering(t *testing.T) {
 		{"seat-of-another", `update seat set order_id = decode(repeat('ab', 16), 'hex') where event_id = $1 and seat_id = 'R1-2'`, []string{"seat R1-2", "abababab"}},
 		{"seat-gone", `delete from seat where event_id = $1 and seat_id = 'R2-9'`, []string{"seat R2-9", "missing"}},
 		{"ticket-gone", `delete from ticket where event_id = $1 and seat_id = 'R1-1'`, []string{"ticket", "R1-1", "missing"}},
+		{"ticket-number", `update ticket set n = n + 5 where event_id = $1 and seat_id = 'R1-2'`, []string{"ticket", "R1-2", "number 7"}},
+		{"code-forged", `update ticket set code = overlay(code placing case right(code, 1) when 'A' then 'Q' else 'A' end from length(code)) where event_id = $1 and seat_id = 'R1-1'`, []string{"R1-1", "its code does not pass"}},
+		{"code-unsigned", `update ticket set code = 'AAAA' where event_id = $1 and seat_id = 'R1-1'`, []string{"R1-1", "not a ticket code"}},
+		{"code-of-another", `update ticket set code = (select t.code from ticket t where t.event_id = $1 and t.seat_id = 'R1-1') where event_id = $1 and seat_id = 'R1-2'`, []string{"R1-2", "its code is that of ticket", "seat R1-1"}},
 		{"ticket-more", `insert into ticket select event_id, decode(repeat('cd', 16), 'hex'), order_id, 9, 15, 'R2-6', code, issued_at, null
 			from ticket where event_id = $1 and seat_id = 'R1-1'`, []string{"ticket", "R2-6", "knows nothing"}},
 		{"ticket-of-another", `update ticket set order_id = decode(repeat('cd', 16), 'hex') where event_id = $1 and seat_id = 'R1-1'`, []string{"ticket", "R1-1"}},
@@ -35,6 +41,9 @@ func TestVerifyFindsTampering(t *testing.T) {
 		{"event-cheaper", `update event set settings = replace(settings::text, '"price": "1500"', '"price": "1"')::jsonb where event_id = $1`, []string{"event: ", "1500"}},
 		{"session-gone", `delete from session where event_id = $1 and completed = 1`, []string{"session", "missing"}},
 		{"session-completed", `update session set completed = 0 where event_id = $1 and completed = 1`, []string{"session", "completed 1 orders"}},
+		{"session-goes-on", `update session set status = 'ACTIVE' where event_id = $1 and completed = 1`, []string{"session", "has ended it", "ACTIVE"}},
+		{"session-left-goes-on", `update session set status = 'WAITING' where event_id = $1 and status = 'LEFT'`, []string{"session", "has ended it", "WAITING"}},
+		{"session-held-up", `update session set status = 'COMPLETED' where event_id = $1 and completed = 0 and status = 'ACTIVE'`, []string{"session", "lets it go on"}},
 		{"captured-a-void", `insert into mock_payment
 			select authorize_key, 9, 'tampered-1', 'capture', '', event_id, token, reference, currency, amount, at
 			from mock_payment m where event_id = $1 and kind = 'authorize'
@@ -43,6 +52,8 @@ func TestVerifyFindsTampering(t *testing.T) {
 			select 'auth:' || event_id || ':' || repeat('ef', 16) || ':1', 1, 'tampered-2', 'capture', '', event_id, token, reference, currency, amount, at
 			from mock_payment where event_id = $1 and kind = 'authorize' limit 1`, []string{"efefefef", "knows nothing"}},
 		{"captured-more", `update mock_payment set amount = amount + 1 where event_id = $1 and kind = 'capture' and declined = ''`, []string{"another amount"}},
+		{"authorized-more", `update mock_payment set amount = amount + 1 where event_id = $1 and kind = 'authorize' and declined = ''`, []string{"another amount"}},
+		{"declined-more", `update mock_payment set amount = amount + 1 where event_id = $1 and kind = 'authorize' and declined <> ''`, []string{"DECLINED in the journal", "another amount"}},
 		{"capture-lost", `delete from mock_payment where event_id = $1 and kind = 'capture' and declined = ''`, []string{"has not captured it"}},
 		{"refunded", `insert into mock_payment
 			select authorize_key, 9, 'tampered-3', 'refund', '', event_id, token, reference, currency, amount, at
@@ -53,7 +64,17 @@ func TestVerifyFindsTampering(t *testing.T) {
 		{"entry-longer", `update journal set facts = facts || '\x00' where event_id = $1 and seq = 3`, []string{"entry 3"}},
 		{"entry-other-kind", `update journal set facts = set_byte(facts, 0, 250) where event_id = $1 and seq = 3`, []string{"entry 3"}},
 		{"entry-other-epoch", `update journal set epoch = epoch + 7 where event_id = $1 and seq = 3`, []string{"epoch 8"}},
-		{"owner-behind", `update event_owner set last_seq = last_seq - 1 where event_id = $1`, []string{"the journal ends with"}},
+		{"entry-other-time", `update journal set at = at + 3600000 where event_id = $1 and seq = 3`, []string{"entry 4", "time"}},
+		{"answers-gone", `update journal set answers = '' where event_id = $1 and seq = 2`, []string{"entry 2 has 0 answers"}},
+		{"answers-twice", `update journal set answers = answers || answers where event_id = $1 and seq = 2`, []string{"entry 2 has 2 answers"}},
+		{"answers-cut", `update journal set answers = substr(answers, 1, octet_length(answers) - 1) where event_id = $1 and seq = 2`, []string{"the answers of entry 2 cannot be read"}},
+		{"answer-odd", `update journal set answers = '\x0a020863' where event_id = $1 and seq = 2`, []string{"answer 0 of entry 2 has status 99"}},
+		{"owner-behind", `update event_owner set last_seq = last_seq - 1 where event_id = $1`, []string{"1 entries beyond entry"}},
+		{"owner-ahead", `update event_owner set last_seq = last_seq + 1 where event_id = $1`, []string{"the journal ends with"}},
+		{"entry-more", `insert into journal select event_id, last_seq + 7, epoch, 1, 'x', '' from event_owner where event_id = $1`, []string{"1 entries beyond entry"}},
+		{"snapshot-ahead", `insert into snapshot select event_id, last_seq + 1, 'x' from event_owner where event_id = $1`, []string{"the snapshot claims"}},
+		{"never-due", `update event_owner set next_due = null where event_id = $1`, []string{"the event is due at"}},
+		{"due-late", `update event_owner set next_due = next_due + 1 where event_id = $1`, []string{"the event is due at"}},
 	}
 	each(t, len(cases)+1, func(i int) error {
 		event := "clean"
@@ -67,10 +88,14 @@ func TestVerifyFindsTampering(t *testing.T) {
 		t.Fatalf("SIGTERM: exit code %d after %v", code, took)
 	}
 	verify(t, database)
+	env := environ("DATABASE_URL="+database, "BOXOFFICE_TOKEN_KEYS="+tokenKeys)
+	if o := toolIn(t, env, nil, "verify"); o.code != 0 || strings.Contains(o.output, "not checked") {
+		t.Errorf("verify with keys exits with %d:\n%s%s", o.code, o.output, o.problems)
+	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			execute(t, database, c.sql, c.name)
-			o := tool(t, database, nil, "verify", "--event", c.name)
+			o := toolIn(t, env, nil, "verify", "--event", c.name)
 			if o.code != 1 || !strings.Contains(o.problems, "1 of 1 events differ") {
 				t.Errorf("verify exits with %d:\n%s%s", o.code, o.output, o.problems)
 			}
@@ -81,7 +106,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 			}
 		})
 	}
-	o := tool(t, database, nil, "verify")
+	o := toolIn(t, env, nil, "verify")
 	if want := fmt.Sprintf("%d of %d events differ", len(cases), len(cases)+1); o.code != 1 || !strings.Contains(o.problems, want) ||
 		!strings.Contains(o.output, "\nclean: ") {
 		t.Errorf("verify of all exits with %d: want %q:\n%s%s", o.code, want, o.output, o.problems)
@@ -172,9 +197,10 @@ func TestVerifyFindsChangedFacts(t *testing.T) {
 	verify(t, database)
 }
 
-// oneOfEach makes an event with an order that is bought, one that is cancelled and one whose capture fails.
+// oneOfEach makes an event with an order that is bought, one that is cancelled, one whose capture fails, and one whose
+// payment is declined before it takes other seats; each buyer may buy once, and the second leaves.
 func (s *server) oneOfEach(event string) error {
-	if err := s.organise("POST", "", newEvent(event, hall(2, 10), nil)).is(201); err != nil {
+	if err := s.organise("POST", "", newEvent(event, hall(2, 10), map[string]any{"maxOrdersPerSession": 1})).is(201); err != nil {
 		return err
 	}
 	for _, c := range []struct {
@@ -188,6 +214,19 @@ func (s *server) oneOfEach(event string) error {
 		if err := b.call(o.OrderID, c.verb, rand.Text(), "").is(c.status); err != nil {
 			return err
 		}
+		if c.verb == "cancel" {
+			if err := b.leave().is(204); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	b, id, err := s.newOrder(event)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		b.call(id, "confirm", rand.Text(), pay(best(2), "tok_declined")).is(402),
+		b.call(id, "reserve", rand.Text(), `{`+best(3)+`}`).is(200),
+		b.call(id, "cancel", rand.Text(), "").is(200),
+	)
 }

@@ -59,6 +59,13 @@ func entries(t *testing.T, j Journal, after, upTo uint64) (all []messages.Entry)
 	return all
 }
 
+// replayed is the batch's entry as whoever replays it reads it: without the answers.
+func replayed(b messages.Batch) messages.Entry {
+	e := *b.Entry
+	e.Answers = nil
+	return e
+}
+
 func claimRaisesTheEpoch(t *testing.T, f Fixture) {
 	create(t, f)
 	a, b := f.Journal("a"), f.Journal("b")
@@ -185,8 +192,8 @@ func lostReply(t *testing.T, f Fixture) {
 	if again.LastSeq != 3 {
 		t.Fatalf("claimed with last entry %d, want 3", again.LastSeq)
 	}
-	if got := entries(t, j, 2, 3)[0]; !reflect.DeepEqual(got, *lost.Entry) {
-		t.Errorf("entry 3 is %+v, want %+v", got, *lost.Entry)
+	if got, want := entries(t, j, 2, 3)[0], replayed(lost); !reflect.DeepEqual(got, want) {
+		t.Errorf("entry 3 is %+v, want %+v", got, want)
 	}
 	commit(t, j, Batch(eventID, again.Epoch, 4))
 }
@@ -204,8 +211,8 @@ func entriesInOrder(t *testing.T, f Fixture) {
 		t.Fatalf("%d entries, the first %+v", len(all), all[0])
 	}
 	for i, e := range all[1:] {
-		if want := Batch(eventID, c.Epoch, uint64(i)+2); !reflect.DeepEqual(e, *want.Entry) { //nolint:gosec // small
-			t.Fatalf("entry %+v, want %+v", e, *want.Entry)
+		if want := replayed(Batch(eventID, c.Epoch, uint64(i)+2)); !reflect.DeepEqual(e, want) { //nolint:gosec // small
+			t.Fatalf("entry %+v, want %+v", e, want)
 		}
 	}
 	if part := entries(t, j, 100, 200); len(part) != 100 || part[0].Seq != 101 || part[99].Seq != 200 {
@@ -277,7 +284,7 @@ func raceOne(ctx context.Context, j Journal, node, rounds, batches int) (done []
 			if err != nil {
 				return done, err
 			}
-			done = append(done, *b.Entry)
+			done = append(done, replayed(b))
 		}
 	}
 	return done, nil

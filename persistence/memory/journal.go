@@ -51,7 +51,7 @@ func (j *Journal) Recover(ctx context.Context, eventID string) (messages.Recover
 	}, nil
 }
 
-// Entries calls yield with the entries after seq after, up to and including upTo.
+// Entries calls yield with the entries after seq after, up to and including upTo. Their Answers are left out.
 func (j *Journal) Entries(ctx context.Context, eventID string, after, upTo uint64, yield func(messages.Entry) error) error {
 	for seq := after + 1; seq <= upTo; seq++ {
 		e, err := j.entry(ctx, eventID, seq)
@@ -79,7 +79,24 @@ func (j *Journal) entry(ctx context.Context, eventID string, seq uint64) (messag
 	if seq > e.lastSeq() {
 		return messages.Entry{}, fmt.Errorf("entry %d is missing", seq)
 	}
-	return clone(e.entries[seq-1]), nil
+	entry := clone(e.entries[seq-1])
+	entry.Answers = nil
+	return entry, nil
+}
+
+// Written are the entries after seq after as they were committed, with their answers.
+func (db *DB) Written(eventID string, after uint64) ([]messages.Entry, error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	e, err := db.find(eventID)
+	if err != nil {
+		return nil, err
+	}
+	var written []messages.Entry
+	for _, entry := range e.entries[after:] {
+		written = append(written, clone(entry))
+	}
+	return written, nil
 }
 
 // Commit writes the batch whole if its epoch stands and its entry is the next: else messages.ErrFenced and nothing.
@@ -143,7 +160,10 @@ func (db *DB) commit(b messages.Batch) error {
 		return err
 	}
 	// Nothing fails from here on.
+	issued := map[[16]byte]int32{}
 	for _, t := range b.Tickets {
+		issued[t.OrderID]++
+		t.N = issued[t.OrderID]
 		e.tickets[t.SeatIndex] = t
 	}
 	e.entries = append(e.entries, clone(*b.Entry))
@@ -155,7 +175,7 @@ func checkTickets(e *event, b messages.Batch) error {
 	sold := map[int32]bool{}
 	for _, t := range b.Tickets {
 		if _, live := e.tickets[t.SeatIndex]; live || sold[t.SeatIndex] {
-			return &DoubleSaleError{EventID: b.EventID, SeatIndex: t.SeatIndex}
+			return &messages.DoubleSaleError{EventID: b.EventID, Detail: fmt.Sprintf("seat %d", t.SeatIndex)}
 		}
 		sold[t.SeatIndex] = true
 	}

@@ -8,7 +8,6 @@ package memory
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -74,16 +73,6 @@ func (db *DB) OnCommit(f func(context.Context, messages.Batch) Fault) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.onCommit = f
-}
-
-// DoubleSaleError says that a second live ticket of a seat was refused; nothing of the batch was written.
-type DoubleSaleError struct {
-	EventID   string
-	SeatIndex int32
-}
-
-func (e *DoubleSaleError) Error() string {
-	return fmt.Sprintf("double sale refused in event %q: seat %d", e.EventID, e.SeatIndex)
 }
 
 // find needs the lock.

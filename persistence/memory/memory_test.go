@@ -34,7 +34,7 @@ func TestJournal(t *testing.T) {
 				return commit()
 			},
 			IsDoubleSale: func(err error) bool {
-				var d *memory.DoubleSaleError
+				var d *messages.DoubleSaleError
 				return errors.As(err, &d)
 			},
 		}
