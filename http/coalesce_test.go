@@ -15,6 +15,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"google.golang.org/protobuf/proto"
+
 	"boxoffice/http"
 	"boxoffice/messages"
 )
@@ -29,6 +31,7 @@ func (f engineFunc) Ask(_ context.Context, r *messages.Request) *messages.Reply 
 type gated struct {
 	*fake
 	gate  chan error
+	free  atomic.Bool // no gate
 	reads atomic.Int64
 }
 
@@ -39,7 +42,10 @@ func (g *gated) Event(ctx context.Context, id string) (*messages.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	event = &messages.Event{EventId: event.GetEventId(), Status: event.GetStatus(), WaitingRoom: event.GetWaitingRoom()}
+	event = proto.CloneOf(event)
+	if g.free.Load() {
+		return event, nil
+	}
 	return event, <-g.gate
 }
 
@@ -181,16 +187,53 @@ func TestJoinsReadEventOnce(t *testing.T) {
 		time.Sleep(time.Millisecond) //nolint:forbidigo // a bubble's clock
 		go join(201)
 		reads(3)
-		// The read in flight saw the event open.
+		// The read in flight saw the event open. The change itself waits until a read shows it.
+		g.free.Store(true)
 		if r := call(server.AdminHandler(), "PATCH", "/api/admin/events/E1", `{"status":"CLOSED"}`, "Authorization", "Bearer "+adminToken); r.StatusCode() != 200 {
 			t.Fatalf("%d %s", r.StatusCode(), r.Body())
 		}
+		g.free.Store(false)
 		go join(409)
-		reads(4)
+		reads(5)
 		g.gate <- nil
 		g.gate <- nil
 		synctest.Wait()
 		join(409)
-		reads(4)
+		reads(5)
+	})
+}
+
+// Goal: who looks right after a change sees it. Method: a read model that shows the change a while after it was made, and
+// one that never does.
+func TestChangeIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{event: testEvent(), plan: testPlan(), sessions: map[[16]byte]messages.Session{}, joined: map[[16]byte]messages.Join{}}
+		changed := proto.CloneOf(f.event)
+		changed.Name = "Another name"
+		f.ask = func(*messages.Request) *messages.Reply {
+			return &messages.Reply{Outcome: messages.Outcome_OUTCOME_CONFIGURED, Event: changed}
+		}
+		h := inBubble(f, func(*http.Config) {}).AdminHandler()
+		patch := func() time.Duration {
+			begin := time.Now()
+			if r := call(h, "PATCH", "/api/admin/events/E1", `{"name":"Another name"}`, "Authorization", "Bearer "+adminToken); r.StatusCode() != 200 {
+				t.Errorf("%d %s", r.StatusCode(), r.Body())
+			}
+			return time.Since(begin)
+		}
+		if took := patch(); took != time.Second {
+			t.Errorf("never shown: answered after %v", took)
+		}
+		time.AfterFunc(300*time.Millisecond, func() {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.event = changed
+		})
+		if took := patch(); took < 300*time.Millisecond || took > 320*time.Millisecond {
+			t.Errorf("shown after 300 ms: answered after %v", took)
+		}
+		if took := patch(); took != 0 {
+			t.Errorf("shown already: answered after %v", took)
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -51,9 +52,37 @@ func (s *Server) patchEvent(c *fiber.Ctx) *problem {
 	if p != nil {
 		return p
 	}
+	s.untilShown(r.GetEvent())
 	s.events.drop(eventID)
 	writeJSON(c, fiber.StatusOK, appendEvent(nil, r.GetEvent(), s.Now()))
 	return nil
+}
+
+const (
+	// shownWaitMax bounds what a change waits for the read model: it follows within a fraction of a second.
+	shownWaitMax   = time.Second
+	shownPollEvery = 10 * time.Millisecond
+)
+
+// untilShown waits until browsing shows a change, as whoever made it expects who looks right after. Where that takes too
+// long the answer goes out all the same: the change is committed.
+func (s *Server) untilShown(want *messages.Event) {
+	ctx, cancel := context.WithTimeout(s.base, shownWaitMax)
+	defer cancel()
+	for {
+		got, err := s.Catalogue.Event(ctx, want.GetEventId())
+		now := s.Now()
+		if err == nil && bytes.Equal(appendEvent(nil, got, now), appendEvent(nil, want, now)) {
+			return
+		}
+		poll := time.NewTimer(shownPollEvery)
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			poll.Stop()
+			return
+		}
+	}
 }
 
 func (s *Server) block(c *fiber.Ctx) *problem {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"boxoffice/persistence/embedded/pgtest"
@@ -38,6 +39,9 @@ func TestOrganiser(t *testing.T) {
 
 	// Paused: nobody begins, who has authorized may finish.
 	must(t, s.organise("PATCH", "/E1", `{"status":"PAUSED"}`).is(200))
+	if a := s.get("/api/events/E1"); !strings.Contains(string(a.body), `"status":"PAUSED"`) {
+		t.Errorf("who looks right after it sees %s", a.body)
+	}
 	must(t, waiting.create("another").is(409, "event-not-on-sale"))
 	must(t, holding.call(held, "reserve", "r2", `{`+named("D-14-6")+`}`).is(409, "event-not-on-sale"))
 	must(t, holding.call(held, "confirm", "c", pay("", "tok_visa")).is(409, "event-not-on-sale"))
