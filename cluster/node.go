@@ -34,6 +34,8 @@ const (
 	inFlightNodeMax  = 65_536
 	// deadLetterRetriesMax is how often a request is sent anew to an actor that was gone before it arrived.
 	deadLetterRetriesMax = 3
+	// deadLetterThrottleInterval is short: see NewNode.
+	deadLetterThrottleInterval = 10 * time.Millisecond
 )
 
 // Node runs event actors.
@@ -66,6 +68,8 @@ func NewNode(env actors.Env, alive func() bool) *Node {
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 			return slog.New(quiet{env.Log.With("lib", "protoactor").Handler()})
 		}),
+		// Its throttle keeps a goroutine for as long as the interval after a dead letter, for a log line that we drop.
+		actor.WithDeadLetterThrottleInterval(deadLetterThrottleInterval),
 		actor.WithDeadLetterRequestLogging(false), // a dead letter is answered, and the request sent anew
 	)
 	return n
