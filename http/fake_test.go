@@ -53,6 +53,8 @@ func (f *fake) last() *messages.Request {
 }
 
 func (f *fake) Event(_ context.Context, id string) (*messages.Event, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.eventErr != nil {
 		return nil, f.eventErr
 	}
