@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -32,7 +33,9 @@ const (
 	// pauseAfterFailure lies between a failed activation and the next, lest a lost database be asked by every request.
 	pauseAfterFailure = 100 * time.Millisecond
 	// idleAfter is when an owner that nobody asks anything gives back its memory. The waker brings it back.
-	idleAfter     = 10 * time.Minute
+	idleAfter = 10 * time.Minute
+	// changedMax bounds one message that names changed orders: 18 bytes each.
+	changedMax    = 1_024
 	quarantineMin = time.Minute
 	quarantineMax = time.Hour
 )
@@ -44,7 +47,9 @@ type Env struct {
 	Provider  payment.Provider
 	Issuer    Issuer
 	Render    Render
-	Clock     Clock
+	// Live hears which orders have changed; nil: nobody does.
+	Live  Publisher
+	Clock Clock
 	// Activations runs activations, which may be long; Commits commits, Calls the provider's calls, Projections the read
 	// model's. None of them waits for another's work.
 	Activations, Commits, Calls, Projections Pool
@@ -58,14 +63,6 @@ type Drain struct{}
 
 // Drained says that an event actor has ended.
 type Drained struct{}
-
-// tagged is the completion of work done elsewhere, for the incarnation that asked for it. After a panic of ours,
-// protoactor puts a new Event behind the same PID: it counts its incarnations anew.
-type tagged struct {
-	by          *Event
-	incarnation uint64
-	of          any
-}
 
 // What comes back from elsewhere, beside Inputs.
 type (
@@ -93,8 +90,8 @@ type Event struct {
 
 	self        *actor.PID
 	root        *actor.RootContext
+	errands     *Errands
 	phase       phase
-	incarnation uint64
 	owner       *Owner
 	projector   *Projector
 	startedAt   time.Duration // Clock.Elapsed at which the event's time was startTime
@@ -126,16 +123,17 @@ func (e *Event) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		e.self, e.root = c.Self(), c.ActorSystem().Root
+		e.errands = NewErrands(c, e.env.Clock, e.env.Log.With("event", e.id))
 		e.activate()
 	case *messages.Request:
 		e.lastAsked = e.env.Clock.Elapsed()
 		e.request(Asked{From: c.Sender(), Request: m})
-	case tagged:
-		if m.by == e && m.incarnation == e.incarnation {
-			e.completed(m.of)
-		}
 	case Drain:
 		e.drain(c.Sender())
+	default:
+		if of, ok := e.errands.Returned(m); ok {
+			e.completed(of)
+		}
 	}
 }
 
@@ -194,15 +192,15 @@ func (e *Event) completed(of any) {
 			e.end()
 			return
 		}
-		e.after(idleAfter, idleCheck{})
+		e.errands.After(idleAfter, idleCheck{})
 	}
 }
 
 // activate begins a new incarnation: what earlier ones asked for is dropped when it comes back.
 func (e *Event) activate() {
 	e.phase = activating
-	e.incarnation++
-	e.elsewhere(e.env.Activations, func() any {
+	e.errands.Renew()
+	e.errands.Elsewhere(e.env.Activations, func() any {
 		a, err := Activate(context.Background(), e.id, e.env)
 		return activated{a, err}
 	}, func(err error) any { return activated{err: err} })
@@ -235,7 +233,7 @@ func (e *Event) activated(a Activation, err error) {
 	e.projector = NewProjector(e.id, a.State.Plan(), e.env) // its own: an earlier one may still be running
 	e.startedAt, e.startTime = a.ClaimedAt, a.Now
 	e.phase = running
-	e.after(idleAfter, idleCheck{})
+	e.errands.After(idleAfter, idleCheck{})
 	e.env.Log.Info("event activated", "event", e.id, "epoch", a.Claim.Epoch, "seq", a.Claim.LastSeq)
 	e.step(Due{})
 	for _, in := range stash {
@@ -301,23 +299,30 @@ func (e *Event) perform(out Effects) {
 			e.root.Send(to, r.Reply)
 		}
 	}
+	for ids := range slices.Chunk(out.Changed, changedMax) {
+		e.errands.Publish(e.env.Live, ordersChanged(e.id, ids))
+	}
 	if out.Commit != nil {
 		b := *out.Commit
-		e.elsewhere(e.env.Commits, func() any {
-			ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-			defer cancel()
-			return Committed{Err: commit(ctx, e.env.Journal, b)}
-		}, func(err error) any { return Committed{Err: err} })
+		e.errands.Elsewhere(e.env.Commits, func() any { return e.commit(b) }, func(err error) any { return Committed{Err: err} })
 	}
 	for _, c := range out.Calls {
-		e.elsewhere(e.env.Calls, func() any { return Paid{e.pay(c)} },
+		e.errands.Elsewhere(e.env.Calls, func() any { return Paid{e.pay(c)} },
 			func(err error) any { return Paid{CallResult{Op: c.Op, Err: err}} })
 	}
 	if out.ProjectTo != 0 {
 		projector := e.projector
-		e.elsewhere(e.env.Projections, func() any { return e.project(projector, out.ProjectTo) },
+		e.errands.Elsewhere(e.env.Projections, func() any { return e.project(projector, out.ProjectTo) },
 			func(err error) any { return Projected{Err: err} })
 	}
+}
+
+func ordersChanged(eventID string, ids []seatmap.OrderID) *messages.Live {
+	changed := &messages.OrdersChanged{OrderIds: make([][]byte, len(ids))}
+	for i := range ids {
+		changed.OrderIds[i] = ids[i][:]
+	}
+	return &messages.Live{EventId: eventID, What: &messages.Live_Orders{Orders: changed}}
 }
 
 func (e *Event) reply(to Caller, outcome messages.Outcome) {
@@ -329,12 +334,12 @@ func (e *Event) reply(to Caller, outcome messages.Outcome) {
 // quarantine keeps a broken event from activating in a loop.
 func (e *Event) quarantine() {
 	e.phase = quarantined
-	e.incarnation++
+	e.errands.Renew()
 	e.stopTimer()
 	pause := min(quarantineMin<<min(e.quarantines, 10), quarantineMax)
 	e.quarantines++
 	e.env.Log.Error("event quarantined", "event", e.id, "for", pause)
-	e.after(pause, timeUp{})
+	e.errands.After(pause, timeUp{})
 	e.finishDrain()
 }
 
@@ -343,7 +348,7 @@ func (e *Event) end() { e.endAfter(0) }
 
 func (e *Event) endAfter(pause time.Duration) {
 	e.phase = ended
-	e.incarnation++
+	e.errands.Renew()
 	e.owner = nil
 	e.stopTimer()
 	if pause == 0 {
@@ -352,7 +357,7 @@ func (e *Event) endAfter(pause time.Duration) {
 		id, self, ended := e.id, e.self, e.env.Ended
 		e.env.Clock.AfterFunc(pause, func() { ended(id, self) })
 	}
-	e.after(pause+graceAfterEnd, timeUp{})
+	e.errands.After(pause+graceAfterEnd, timeUp{})
 	e.finishDrain()
 }
 

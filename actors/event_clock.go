@@ -8,14 +8,6 @@ import (
 
 // The event's time, and what it asks to be told later.
 
-// later sends a message to this incarnation.
-func (e *Event) later(m any) { e.root.Send(e.self, tagged{e, e.incarnation, m}) }
-
-func (e *Event) after(d time.Duration, m any) (stop func()) {
-	root, self, incarnation := e.root, e.self, e.incarnation
-	return e.env.Clock.AfterFunc(d, func() { root.Send(self, tagged{e, incarnation, m}) })
-}
-
 // wake keeps one timer running, for the earliest moment the owner has named.
 func (e *Event) wake() {
 	at := e.owner.WakeAt()
@@ -24,7 +16,7 @@ func (e *Event) wake() {
 	}
 	e.stopTimer()
 	e.wakeAt = at
-	e.stopWaking = e.after(time.Duration(max(at-e.now(), 0))*time.Millisecond, Due{})
+	e.stopWaking = e.errands.After(time.Duration(max(at-e.now(), 0))*time.Millisecond, Due{})
 }
 
 // stopTimer forgets the timer that runs: the next incarnation needs one of its own.

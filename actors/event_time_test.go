@@ -80,7 +80,7 @@ func TestWakerBringsBackWhatIsDue(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			alive.node.RunWaker(ctx, s.due, silentLog())
+			alive.node.RunWaker(ctx, s.due, func(context.Context) ([]string, error) { return nil, nil }, silentLog())
 		}()
 		s.eventually("the hold has expired", 300*time.Millisecond, func() bool {
 			a := s.audit()

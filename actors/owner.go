@@ -15,8 +15,10 @@
 package actors
 
 import (
+	"bytes"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"boxoffice/actors/seatmap"
@@ -84,6 +86,8 @@ func (Projected) input() {}
 type Effects struct {
 	// Replies may leave now.
 	Replies []Addressed
+	// Changed are the orders that the batch just committed has changed, each once.
+	Changed []seatmap.OrderID
 	// Commit is the next batch, nil if none is to be sent.
 	Commit *messages.Batch
 	// Calls to the payment provider.
@@ -111,6 +115,7 @@ type batch struct {
 	tickets  []messages.TicketRow
 	replies  []Addressed
 	calls    []seatmap.Operation
+	changed  []seatmap.OrderID // with repetitions
 	// availabilities are replies of the batch that show all seats. They are filled in when it is sent off: a version is
 	// an entry, and must not show the half of one.
 	availabilities []*messages.Availability
@@ -278,45 +283,6 @@ func decideSafely(m *seatmap.Map, now seatmap.Time, c seatmap.Command, buf []sea
 	return facts, r, nil
 }
 
-// follow does what a fact means to those who wait and to the provider.
-func (o *Owner) follow(f seatmap.Fact) {
-	switch f := f.(type) {
-	case seatmap.AuthorizeStarted:
-		o.open(f.Order, seatmap.Authorize)
-	case seatmap.CaptureStarted:
-		o.open(f.Order, seatmap.Capture)
-	case seatmap.AuthorizeWasGranted:
-		o.open(f.Order, seatmap.Void) // where the order has ended meanwhile
-	case seatmap.CaptureWasRefused:
-		o.open(f.Order, seatmap.Void)
-	case seatmap.OrderHasExpired:
-		o.open(f.Order, seatmap.Void)
-		o.tell(f.Order, messages.Outcome_OUTCOME_HOLD_EXPIRED)
-	case seatmap.OrderWasCancelled:
-		o.open(f.Order, seatmap.Void)
-		o.tell(f.Order, messages.Outcome_OUTCOME_ORDER_STATE)
-	case seatmap.Answered:
-		o.unrendered++
-	case seatmap.EventCreated, seatmap.SettingsChanged, seatmap.SeatsWereBlocked, seatmap.SeatsWereUnblocked,
-		seatmap.OrderWasCreated, seatmap.SeatsWereHeld, seatmap.AuthorizeWasDeclined, seatmap.OrderWasCompleted,
-		seatmap.AuthorizationWasVoided, seatmap.SessionWasEnded, seatmap.Forgotten:
-	}
-}
-
-// open notes that the order now waits for a provider call of this kind: it is made once the batch is committed.
-func (o *Owner) open(id seatmap.OrderID, kind seatmap.OperationKind) {
-	if op, ok := o.state.Operation(id); ok && op.Kind == kind {
-		o.forming.calls = append(o.forming.calls, op)
-	}
-}
-
-// tell answers the caller that waits for the payment of an order that has ended meanwhile, if one does.
-func (o *Owner) tell(id seatmap.OrderID, outcome messages.Outcome) {
-	if _, waits := o.waiters[id]; waits {
-		o.tellWaiter(id, &messages.Reply{Outcome: outcome, Order: o.order(id)})
-	}
-}
-
 // answer lets a reply leave with the forming batch.
 func (o *Owner) answer(to Caller, r *messages.Reply) {
 	o.forming.replies = append(o.forming.replies, Addressed{to, r})
@@ -357,6 +323,8 @@ func (o *Owner) committedBatch(err error, out *Effects) {
 	if b.seq != 0 {
 		o.committed = b.seq
 	}
+	slices.SortFunc(b.changed, func(x, y seatmap.OrderID) int { return bytes.Compare(x[:], y[:]) })
+	out.Changed = slices.Compact(b.changed)
 	for _, op := range b.calls {
 		o.start(op, out)
 	}

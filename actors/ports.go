@@ -37,6 +37,12 @@ type Catalogue interface {
 	CreateEvent(ctx context.Context, e messages.EventRecord) error
 }
 
+// Publisher tells the nodes what goes on at an event. It may lose, repeat and reorder what it is given.
+type Publisher interface {
+	// Publish does not block. The message is not to be changed any more.
+	Publish(m *messages.Live)
+}
+
 // Clock tells the time that passes. It never runs backwards; what it counts from is its own affair.
 type Clock interface {
 	Elapsed() time.Duration

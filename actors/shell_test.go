@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"boxoffice/actors"
+	"boxoffice/actors/admission"
 	"boxoffice/actors/payment"
 	"boxoffice/actors/payment/paymenttest"
 	"boxoffice/cluster"
@@ -97,7 +98,7 @@ func (s *store) newShell(name string, change func(*actors.Env)) *shell {
 	if change != nil {
 		change(&env)
 	}
-	sh.node = cluster.NewNode(env, func() bool { return true })
+	sh.node = cluster.NewNode(env, admission.Env{}, func() bool { return true })
 	s.Cleanup(func() {
 		// Not a test of draining: the clock stands, so that it may never be done.
 		ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)

@@ -3,6 +3,7 @@ package actors_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"testing"
 
 	"boxoffice/actors"
@@ -26,6 +27,8 @@ type simOwner struct {
 	crashed    bool
 	// version of what was committed when its last commit took effect.
 	version uint64
+	// changing are the orders that its batch in flight changes.
+	changing map[seatmap.OrderID]bool
 }
 
 func (o *simOwner) now() seatmap.Time { return o.startTime + (o.w.elapsed-o.claimedAt)*o.rate/100 }
@@ -82,6 +85,7 @@ func (w *world) step(o *simOwner, in actors.Input) {
 	for _, r := range out.Replies {
 		w.hear(o, r, isCommit && committed.Err == nil)
 	}
+	w.announced(o, out.Changed, isCommit && committed.Err == nil)
 	if len(out.Bugs) > 0 {
 		w.fail("owner %d: %v", o.epoch, out.Bugs)
 	}
@@ -93,6 +97,7 @@ func (w *world) step(o *simOwner, in actors.Input) {
 	}
 	if out.Commit != nil {
 		b := *out.Commit
+		o.changing = changedBy(w.TB, b)
 		w.later("commit", o, func() { w.commit(o, b) })
 	}
 	for _, c := range out.Calls {
@@ -101,6 +106,47 @@ func (w *world) step(o *simOwner, in actors.Input) {
 	if out.ProjectTo != 0 {
 		w.later("project", o, func() { w.project(o, out.ProjectTo, true) })
 	}
+}
+
+// announced orders are those that the entry just committed has changed, each once.
+func (w *world) announced(o *simOwner, ids []seatmap.OrderID, committed bool) {
+	if !committed {
+		if len(ids) > 0 {
+			w.fail("owner %d announces %d orders before a commit", o.epoch, len(ids))
+		}
+		return
+	}
+	for _, id := range ids {
+		if _, ok := w.truth.Order(id); !ok || !o.changing[id] {
+			w.fail("owner %d announces order %x, which its entry has not changed, or twice", o.epoch, id)
+		}
+		delete(o.changing, id)
+	}
+	if len(o.changing) > 0 {
+		w.fail("owner %d does not announce %d orders", o.epoch, len(o.changing))
+	}
+	w.met.Announced += len(ids)
+}
+
+// changedBy says which orders the entry of a batch changes, as whoever looks at them sees it.
+func changedBy(t testing.TB, b messages.Batch) map[seatmap.OrderID]bool {
+	changed := map[seatmap.OrderID]bool{}
+	if b.Entry == nil {
+		return changed
+	}
+	facts, err := seatmap.DecodeEntry(b.Entry.Facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range facts {
+		if _, voided := f.(seatmap.AuthorizationWasVoided); voided {
+			continue
+		}
+		if order := reflect.ValueOf(f).FieldByName("Order"); order.IsValid() {
+			changed[order.Interface().(seatmap.OrderID)] = true
+		}
+	}
+	return changed
 }
 
 func without(owners []*simOwner, o *simOwner) (rest []*simOwner) {

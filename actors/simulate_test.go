@@ -69,6 +69,7 @@ type simTotals struct {
 	Acknowledged, Refused, Replayed, Unheard         int
 	Entries, Sold, Claims, Fenced, Lost, Snapshots   int
 	Completed, Expired, Cancelled, Failed, Projected int
+	Announced                                        int
 }
 
 func (s *simTotals) add(o simTotals) {
@@ -87,6 +88,7 @@ func (s *simTotals) add(o simTotals) {
 	s.Cancelled += o.Cancelled
 	s.Failed += o.Failed
 	s.Projected += o.Projected
+	s.Announced += o.Announced
 }
 
 func (s *simTotals) check(t *testing.T) {
@@ -94,6 +96,7 @@ func (s *simTotals) check(t *testing.T) {
 		"acknowledged": s.Acknowledged, "refused": s.Refused, "replayed": s.Replayed, "unheard": s.Unheard, "sold": s.Sold,
 		"fenced": s.Fenced, "lost": s.Lost, "snapshots": s.Snapshots, "completed": s.Completed, "expired": s.Expired,
 		"cancelled": s.Cancelled, "payment failed": s.Failed, "projected by others": s.Projected,
+		"announced": s.Announced,
 	} {
 		if n == 0 {
 			t.Errorf("no run met: %s", what)

@@ -43,6 +43,7 @@ func Verify(a *messages.Audit, keys ...ticket.PublicKey) Verified {
 	r.compareTickets()
 	r.compareCodes(keys)
 	r.compareLedger()
+	r.compareLine()
 	counts := r.state.Counts()
 	v.Sold = counts.Sold
 	return v

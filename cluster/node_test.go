@@ -57,7 +57,7 @@ func TestFullIsRefusedAtTheEdge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.must(availability(), read)
-		e := w.node.locate(eventID)
+		e := w.node.locate(name{owner, eventID})
 		for name, full := range map[string]struct {
 			count *atomic.Int64
 			limit int64
@@ -118,7 +118,7 @@ func TestDeadLetterIsRetried(t *testing.T) {
 		w := newWorld(t)
 		for i := range 5 {
 			w.must(availability(), read)
-			if err := w.node.system.Root.PoisonFuture(w.node.locate(eventID).pid).Wait(); err != nil {
+			if err := w.node.system.Root.PoisonFuture(w.node.locate(name{owner, eventID}).pid).Wait(); err != nil {
 				t.Fatal(err)
 			}
 			began := time.Now()
@@ -139,13 +139,13 @@ func TestStragglersFindTheNextOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.must(availability(), read)
-		old := w.node.locate(eventID)
+		old := w.node.locate(name{owner, eventID})
 		if _, err := w.db.Journal("other").Claim(t.Context(), eventID); err != nil {
 			t.Fatal(err)
 		}
 		w.must(availability(), unavailable) // by this the owner learns that it is deposed
 		w.node.mu.Lock()
-		w.node.events[eventID] = old // as a request would see it that has located the owner just before
+		w.node.actors[name{owner, eventID}] = old // as a request would see it that has located the owner just before
 		w.node.mu.Unlock()
 		w.must(availability(), read)
 		w.end()
@@ -201,7 +201,7 @@ func TestLongReplay(t *testing.T) {
 		for i := range entries {
 			w.must(createOrder(i), created)
 		}
-		if err := w.node.system.Root.PoisonFuture(w.node.locate(eventID).pid).Wait(); err != nil {
+		if err := w.node.system.Root.PoisonFuture(w.node.locate(name{owner, eventID}).pid).Wait(); err != nil {
 			t.Fatal(err)
 		}
 		w.journal.entryTakes.Store(int64(time.Second))
@@ -229,8 +229,8 @@ func TestUnknownEvent(t *testing.T) {
 			w.must(r, messages.Outcome_OUTCOME_EVENT_NOT_FOUND)
 		}
 		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's time: the actors of unknown events go
-		if w.node.mu.RLock(); len(w.node.events) != 0 {
-			t.Errorf("%d events are kept for nothing", len(w.node.events))
+		if w.node.mu.RLock(); len(w.node.actors) != 0 {
+			t.Errorf("%d events are kept for nothing", len(w.node.actors))
 		}
 		w.node.mu.RUnlock()
 		w.end()

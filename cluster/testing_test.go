@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"boxoffice/actors"
+	"boxoffice/actors/admission"
 	"boxoffice/actors/payment"
 	"boxoffice/actors/payment/paymenttest"
 	"boxoffice/messages"
@@ -138,7 +139,7 @@ func newWorld(t testing.TB) *world {
 		Provider:    payment.NewMock(paymenttest.NewLedger(), payment.MockConfig{Wait: func(context.Context, time.Duration) error { return nil }}),
 		Render:      func(*messages.Reply) *messages.Answer { return &messages.Answer{Status: 200} },
 		Activations: NewPool(4, 64), Commits: w.commits, Calls: NewPool(4, 64), Projections: NewPool(4, 64),
-	}, func() bool { return true })
+	}, admission.Env{}, func() bool { return true })
 	return w
 }
 

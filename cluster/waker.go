@@ -17,12 +17,28 @@ const (
 	wakeAtOnceMax = 16
 )
 
-// RunWaker asks once a second which events have something due that no owner has done, and wakes them, until ctx ends. An
-// event that takes its time is not waited for, nor woken twice at once. RunWaker returns when the last has answered,
-// which is within askTimeout of the end of ctx.
-func (n *Node) RunWaker(ctx context.Context, due func(context.Context) ([]string, error), log *slog.Logger) {
+// due says which events have something due that nobody has done.
+type due = func(context.Context) ([]string, error)
+
+// RunWaker asks once a second which events have something due that no owner has done, and wakes them, and at which
+// somebody is due to be admitted, and pokes their admissions, until ctx ends. An event that takes its time is not waited
+// for, nor woken twice at once. RunWaker returns when the last has answered, which is within askTimeout of the end of ctx.
+func (n *Node) RunWaker(ctx context.Context, events, admissions due, log *slog.Logger) {
 	w := waker{node: n, slots: make(chan struct{}, wakeAtOnceMax), waking: make(map[string]bool)}
 	defer w.all.Wait()
+	// Side by side: events that hang hold up the waker, but no admission.
+	w.all.Go(func() {
+		everySecond(ctx, admissions, log.With("of", "admissions"), func(ids []string) {
+			for _, id := range ids {
+				n.Poke(id)
+			}
+		})
+	})
+	everySecond(ctx, events, log.With("of", "events"), func(ids []string) { w.wake(ctx, ids) })
+}
+
+// everySecond asks what is due and wakes that, until ctx ends.
+func everySecond(ctx context.Context, due due, log *slog.Logger, wake func(eventIDs []string)) {
 	tick := time.NewTicker(wakeEvery)
 	defer tick.Stop()
 	for {
@@ -33,7 +49,7 @@ func (n *Node) RunWaker(ctx context.Context, due func(context.Context) ([]string
 		case err != nil:
 			log.Warn("due events not read", "error", err)
 		default:
-			w.wake(ctx, ids)
+			wake(ids)
 		}
 		select {
 		case <-ctx.Done():

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// nobody is due.
+func nobody(context.Context) ([]string, error) { return nil, nil }
+
 // Goal: the waker asks once a second, whatever happened the last time, and goes when it is told to. Method: synctest.
 func TestWaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -24,7 +27,7 @@ func TestWaker(t *testing.T) {
 					return nil, errors.New("the database is away")
 				}
 				return []string{eventID, "E9"}, nil
-			}, w.node.env.Log)
+			}, nobody, w.node.env.Log)
 		}()
 		time.Sleep(10*wakeEvery + wakeEvery/2) //nolint:forbidigo // the bubble's time
 		stop()
@@ -53,7 +56,7 @@ func TestWakerWaitsForNobody(t *testing.T) {
 			w.node.RunWaker(ctx, func(context.Context) ([]string, error) {
 				looks.Add(1)
 				return []string{"E9", eventID}, nil
-			}, w.node.env.Log)
+			}, nobody, w.node.env.Log)
 		}()
 		time.Sleep(5*wakeEvery + wakeEvery/2) //nolint:forbidigo // the bubble's time
 		if n := looks.Load(); n != 6 {

@@ -24,6 +24,10 @@ func (s *Server) buyer(c *fiber.Ctx) (Claims, *problem) {
 	if token == "" {
 		return Claims{}, newProblem(codeTokenRequired, "Send Authorization: Bearer with an access token.")
 	}
+	return s.verified(token)
+}
+
+func (s *Server) verified(token string) (Claims, *problem) {
 	claims, ok := s.TokenKeys.Verify(token)
 	if !ok {
 		return Claims{}, newProblem(codeTokenInvalid, "The access token is not valid.")

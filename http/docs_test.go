@@ -221,6 +221,9 @@ func answerDocs(status string, answer entry) docsAnswer {
 		} else if schema.Node != nil {
 			a.Types = append(a.Types, typeOf(schema))
 		}
+		for name, event := range content.at("x-events").fields() {
+			a.Types = append(a.Types, inline("`"+name+"` with ")+typeOf(event))
+		}
 	}
 	for name := range answer.at("headers").fields() {
 		// These two are everywhere.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"boxoffice/http/sse"
 	"boxoffice/messages"
 )
 
@@ -94,6 +95,15 @@ func NewLimiter(n, keysMax int, now func() time.Time) Limiter {
 
 // Take counts what a key does.
 func (l Limiter) Take(key [16]byte) time.Duration { return l.l.take(context.Background(), key) }
+
+// StreamStats are the transport's.
+func (s *Server) StreamStats() sse.Stats { return s.streams().Stats() }
+
+// Fit is what connections and streams there may be.
+func Fit(files, streamsMax int) (public, admin, streams int) {
+	c := fit(files, streamsMax)
+	return c.public, c.admin, c.streams
+}
 
 // Keys are how many it remembers.
 func (l Limiter) Keys() int { return len(l.l.recent) + len(l.l.earlier) }

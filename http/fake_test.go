@@ -2,6 +2,8 @@ package http_test
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"sync"
 
 	"boxoffice/messages"
@@ -23,8 +25,15 @@ type fake struct {
 	createErr error
 
 	sessions map[[16]byte]messages.Session
+	answers  map[[16]byte]messages.Session // of the joins, as they were then
 	joined   map[[16]byte]messages.Join
+	lastJoin messages.Join
 	joinErr  error
+	// waits: who joins is WAITING. visitErr fails all that reads sessions.
+	waits    bool
+	progress map[string]*messages.Progress
+	visitErr error
+	visited  int
 
 	answer    *messages.Answer
 	order     *messages.Order
@@ -90,32 +99,98 @@ func (f *fake) Create(_ context.Context, n messages.NewEvent) (*messages.Event, 
 func (f *fake) Join(_ context.Context, j messages.Join) (messages.Session, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.joinErr != nil {
+	if f.lastJoin = j; f.joinErr != nil {
 		return messages.Session{}, false, f.joinErr
 	}
 	if first, ok := f.joined[j.Key]; ok && j.Key != [16]byte{} {
 		if first.Body != j.Body {
 			return messages.Session{}, false, messages.ErrKeyReused
 		}
-		return f.sessions[first.SessionID], true, nil
+		return f.answers[first.SessionID], true, nil
 	}
 	f.joined[j.Key] = j
 	s := messages.Session{
 		EventID: j.EventID, SessionID: j.SessionID, Place: uint64(len(f.sessions) + 1),
-		Status: messages.SessionActive, ActiveUntil: testNow + j.ActiveTTL, JoinedAt: testNow,
+		Status: messages.SessionActive, ActiveUntil: testNow + 600_000, JoinedAt: testNow,
 	}
-	f.sessions[j.SessionID] = s
+	if f.waits {
+		s.Status, s.ActiveUntil = messages.SessionWaiting, 0
+		s = f.seen(s)
+	}
+	if f.answers == nil {
+		f.answers = map[[16]byte]messages.Session{}
+	}
+	f.sessions[j.SessionID], f.answers[j.SessionID] = s, s
 	return s, false, nil
 }
 
-func (f *fake) Session(_ context.Context, eventID string, id [16]byte) (messages.Session, error) {
+// seen is a session with its position.
+func (f *fake) seen(s messages.Session) messages.Session {
+	s.Position, s.PerSecond = 0, 0
+	if p := f.progress[s.EventID]; p.GetOnSale() && s.Status == messages.SessionWaiting {
+		s.Position, s.PerSecond = s.Place-p.GetHead(), p.GetPerSecond()
+	}
+	return s
+}
+
+func (f *fake) Visit(_ context.Context, eventID string, id [16]byte) (messages.Session, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.visited++
+	s, ok := f.sessions[id]
+	switch {
+	case f.visitErr != nil:
+		return messages.Session{}, f.visitErr
+	case !ok || s.EventID != eventID:
+		return messages.Session{}, messages.ErrSessionNotFound
+	}
+	return f.seen(s), nil
+}
+
+func (f *fake) Visits(ctx context.Context, eventID string, ids [][16]byte) (all []messages.Session, err error) {
+	for _, id := range ids {
+		s, err := f.Visit(ctx, eventID, id)
+		switch {
+		case err == nil:
+			all = append(all, s)
+		case !errors.Is(err, messages.ErrSessionNotFound):
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (f *fake) LeaveLine(_ context.Context, eventID string, id [16]byte) (messages.Session, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s, ok := f.sessions[id]
 	if !ok || s.EventID != eventID {
 		return messages.Session{}, messages.ErrSessionNotFound
 	}
+	if s.Status == messages.SessionWaiting {
+		s.Status, s.Position, s.PerSecond = messages.SessionLeft, 0, 0
+		f.sessions[id] = s
+	}
 	return s, nil
+}
+
+func (f *fake) Progress(context.Context, []string) (map[string]*messages.Progress, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.progress), f.visitErr
+}
+
+// line lets all up to a place in, and says so to nobody.
+func (f *fake) line(head uint64, perSecond float64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.progress = map[string]*messages.Progress{"E1": {Head: head, PerSecond: perSecond, OnSale: true}}
+	for id, s := range f.sessions {
+		if s.Status == messages.SessionWaiting && s.Place <= head {
+			s.Status, s.ActiveUntil = messages.SessionActive, testNow+600_000
+			f.sessions[id] = s
+		}
+	}
 }
 
 func (f *fake) Leave(_ context.Context, _ string, id [16]byte) error {

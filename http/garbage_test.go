@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"boxoffice/http"
 	"boxoffice/http/contract"
+	"boxoffice/messages"
 )
 
 // slowMax is how many slow connections TestGarbageOverTCP keeps open, slowMaxLong in a long run.
@@ -33,6 +35,7 @@ const (
 func TestGarbageOverTCP(t *testing.T) {
 	s := start(t)
 	s.replies(wrongState())
+	s.sessions[testSession] = messages.Session{EventID: "E1", SessionID: testSession, Place: 1, Status: messages.SessionWaiting}
 	first, end := seed(t), time.Now().Add(fuzzFor(t)/3)
 	slow := s.slowly(slowCount())
 	served := s.bystander(t)
@@ -109,7 +112,9 @@ func (s *server) goodBytes(rng *rand.Rand) []byte {
 		head + "Content-Length: 16\r\n\r\n{\"eventId\":\"E1\"}",
 		"GET /api/events?q=x&limit=3 HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n",
 		"GET /api/events/E1/availability HTTP/1.1\r\nHost: x\r\nIf-None-Match: W/\"7\"\r\n\r\n",
-	}[rng.IntN(5)])
+		"GET " + sessionStream(http.SessionIDText("E1", testSession)) + " HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n",
+		"GET " + orderStream(s.token(0)) + " HTTP/1.1\r\nHost: x\r\nLast-Event-ID: 7\r\n\r\n",
+	}[rng.IntN(7)])
 }
 
 // spoil changes, drops, doubles or cuts bytes.

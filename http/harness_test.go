@@ -18,6 +18,7 @@ import (
 
 	"boxoffice/http"
 	"boxoffice/http/contract"
+	"boxoffice/http/sse"
 	"boxoffice/messages"
 )
 
@@ -47,6 +48,8 @@ type server struct {
 	document *contract.Document
 	// handler is the public listener's.
 	handler fasthttp.RequestHandler
+	heard   func(*messages.Live)
+	streams func() sse.Stats
 	stop    func(context.Context) error
 	ended   chan error
 }
@@ -85,7 +88,7 @@ func start(t testing.TB, configure ...func(*http.Config)) *server {
 		Now:        func() time.Time { return time.UnixMilli(testNow) },
 		Logger:     slog.New(slog.NewTextHandler(s.log, nil)),
 
-		OrdersPerMinutePerSession: -1,
+		OrdersPerMinutePerSession: -1, FilesMax: -1,
 	}
 	for _, change := range configure {
 		change(&config)
@@ -107,7 +110,7 @@ func start(t testing.TB, configure ...func(*http.Config)) *server {
 			return contract.Public
 		},
 	}}
-	s.stop = srv.Shutdown
+	s.stop, s.heard, s.streams = srv.Shutdown, srv.Heard, srv.StreamStats
 	go func() { s.ended <- srv.Serve(public, admin) }()
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
@@ -179,9 +182,13 @@ func (s *server) organiser(method, path, body string, headers ...string) respons
 }
 
 func (s *server) replies(r *messages.Reply) {
+	s.asks(func(*messages.Request) *messages.Reply { return r })
+}
+
+func (s *server) asks(answer func(*messages.Request) *messages.Reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ask = func(*messages.Request) *messages.Reply { return r }
+	s.ask = answer
 }
 
 // wrongState refuses a call on an order.

@@ -1,17 +1,14 @@
 package http
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
+	"math"
 	"net"
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -30,7 +27,8 @@ const (
 	adminReadTimeMax = 60 * time.Second
 	writeTimeMax     = 20 * time.Second
 	idleTimeMax      = 75 * time.Second
-	connectionsMax   = 100_000
+	// connectionsMax are beside the streams.
+	connectionsMax = 100_000
 	// A client that sends more than we read would lose our answer to a connection reset: we let it finish, up to here.
 	lingerBytesMax = 16 << 20
 	lingerTimeMax  = 2 * time.Second
@@ -46,9 +44,10 @@ func newApp(h fiber.ErrorHandler) *fiber.App {
 // malformed request are text.
 func (s *Server) listenerServer(rs routes, bodyMax int, readMax time.Duration) *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler:                      s.guard(rs),
-		ErrorHandler:                 func(ctx *fasthttp.RequestCtx, err error) { s.malformed(ctx, rs, err) },
-		Concurrency:                  connectionsMax,
+		Handler:      s.guard(rs),
+		ErrorHandler: func(ctx *fasthttp.RequestCtx, err error) { s.malformed(ctx, rs, err) },
+		// We count ourselves, and refuse before fasthttp would, in text.
+		Concurrency:                  math.MaxInt32,
 		MaxRequestBodySize:           bodyMax,
 		ReadBufferSize:               headersBytesMax,
 		ReadTimeout:                  readMax,
@@ -58,6 +57,8 @@ func (s *Server) listenerServer(rs routes, bodyMax int, readMax time.Duration) *
 		NoDefaultContentType:         true,
 		DisablePreParseMultipartForm: true,
 		CloseOnShutdown:              true,
+		// Streams take their connections over; these count no more for Concurrency, and Shutdown does not wait for them.
+		KeepHijackedConns: true,
 		// fasthttp's log shows pieces of requests.
 		Logger: silent{},
 	}
@@ -103,15 +104,20 @@ func knownMethod(m string) bool {
 	return false
 }
 
-// panicked logs where, and of the panic's value only what cannot hold a client's secrets.
-func (s *Server) panicked(ctx *fasthttp.RequestCtx, v any) {
-	what := fmt.Sprintf("%T", v)
+// harmless is of a panic's value what cannot hold a client's secrets.
+func harmless(v any) string {
 	var bug runtime.Error
 	if err, ok := v.(error); ok && errors.As(err, &bug) {
-		what = bug.Error()
+		return bug.Error()
 	}
-	s.Logger.Error("http: a handler panicked", slog.String("panic", what), slog.String("stack", string(debug.Stack())))
+	return fmt.Sprintf("%T", v)
+}
+
+func (s *Server) panicked(ctx *fasthttp.RequestCtx, v any) {
+	s.Logger.Error("http: a handler panicked", slog.String("panic", harmless(v)), slog.String("stack", string(debug.Stack())))
 	ctx.Response.Reset()
+	ctx.Hijack(nil) // a stream that it has just been given to would not let the answer out
+	ctx.HijackSetNoResponse(false)
 	writeProblem(ctx, internal(nil))
 }
 
@@ -163,58 +169,4 @@ func tooLarge(ctx *fasthttp.RequestCtx, rs routes) *problem {
 		}
 	}
 	return newProblem(codeBodyTooLarge, "The body is too large.")
-}
-
-// lingering is a listener whose connections may finish reading before they close, and are not too many.
-type lingering struct {
-	net.Listener
-	connections *connections
-}
-
-func (s *Server) lingering(l net.Listener) lingering {
-	return lingering{l, &connections{max: s.ConnsPerIPMax, exempt: s.trusted}}
-}
-
-// Accept wraps TCP connections; others close as they always did.
-func (l lingering) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		tcp, ok := c.(*net.TCPConn)
-		if !ok {
-			return c, err
-		}
-		if leave, ok := l.connections.enter(tcp.RemoteAddr()); ok {
-			return &lingeringConn{TCPConn: tcp, leave: sync.OnceFunc(leave)}, nil
-		}
-		refuseCrowd(tcp)
-	}
-}
-
-type lingeringConn struct {
-	*net.TCPConn
-	// leave is called at each Close.
-	leave  func()
-	linger atomic.Bool
-	// lineEnd has been read since the last request was handed on.
-	lineEnd atomic.Bool
-}
-
-// Read looks for the request line's end.
-func (c *lingeringConn) Read(b []byte) (int, error) {
-	n, err := c.TCPConn.Read(b)
-	if !c.lineEnd.Load() && bytes.IndexByte(b[:n], '\n') >= 0 {
-		c.lineEnd.Store(true)
-	}
-	return n, err
-}
-
-// Close takes up to lingerTimeMax where the client may still be sending.
-func (c *lingeringConn) Close() error {
-	defer c.leave()
-	if c.linger.Load() {
-		_ = c.CloseWrite()
-		_ = c.SetReadDeadline(time.Now().Add(lingerTimeMax))
-		_, _ = io.CopyN(io.Discard, c.TCPConn, lingerBytesMax)
-	}
-	return c.TCPConn.Close()
 }

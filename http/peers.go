@@ -1,13 +1,13 @@
 package http
 
 import (
-	"fmt"
+	"crypto/hmac"
+	"crypto/sha256"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -44,7 +44,13 @@ func (s *Server) trusted(a netip.Addr) bool {
 func (s *Server) client(ctx *fasthttp.RequestCtx) (client netip.Addr, exempt bool) {
 	peer := addressOf(ctx.RemoteAddr())
 	client = peer
-	if s.trusted(peer) {
+	switch trusted := s.trusted(peer); {
+	case !trusted && len(ctx.Request.Header.Peek(headerForwardedFor)) > 0:
+		s.stranger.Do(func() {
+			s.Logger.Warn("http: X-Forwarded-For is not believed, as who sends it is not among BOXOFFICE_TRUSTED_PROXIES: if that is your proxy, "+
+				"all its clients count as one, or as none on loopback", slog.String("peer", peer.String()))
+		})
+	case trusted:
 		for _, text := range forwardedFor(&ctx.Request.Header) {
 			a, ok := parseAddress(text)
 			if !ok {
@@ -56,6 +62,15 @@ func (s *Server) client(ctx *fasthttp.RequestCtx) (client netip.Addr, exempt boo
 		}
 	}
 	return client, !client.IsValid() || client == peer && peer.IsLoopback()
+}
+
+// clientDigest stands for an address among those who join an event. Nobody who reads it can try all addresses for it.
+func (s *Server) clientDigest(eventID string, address limitKey) (d [16]byte) {
+	mac := hmac.New(sha256.New, s.clientSecret)
+	mac.Write([]byte(eventID))
+	mac.Write(address[:])
+	copy(d[:], mac.Sum(nil))
+	return d
 }
 
 // forwardedFor lists what proxies wrote, the last first. Some append to the header, some add another.
@@ -79,53 +94,4 @@ func parseAddress(text string) (netip.Addr, bool) {
 		a = withPort.Addr()
 	}
 	return plainAddress(a), true
-}
-
-// connections bounds how many an address has open to a listener. fasthttp's own bound would put itself around our
-// connections, answer in text, and not know IPv6.
-type connections struct {
-	max    int
-	exempt func(netip.Addr) bool
-
-	mu   sync.Mutex
-	open map[limitKey]int
-}
-
-// enter counts a connection and brings what to call once at its end; not ok where it is one too many.
-func (cs *connections) enter(from net.Addr) (leave func(), ok bool) {
-	a := addressOf(from)
-	if cs.max <= 0 || !a.IsValid() || cs.exempt(a) {
-		return func() {}, true
-	}
-	key := addressKey(a)
-	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	if cs.open[key] >= cs.max {
-		return nil, false
-	}
-	if cs.open == nil {
-		cs.open = map[limitKey]int{}
-	}
-	cs.open[key]++
-	return func() {
-		cs.mu.Lock()
-		defer cs.mu.Unlock()
-		if cs.open[key]--; cs.open[key] == 0 {
-			delete(cs.open, key)
-		}
-	}, true
-}
-
-// crowded is sent on a connection too many before it is closed. It fits any new connection's buffer, so that nobody
-// waits for it; a client that has sent its request by then may see the connection reset instead.
-var crowded = func() []byte {
-	body := newProblem(codeRateLimited, "Too many connections from this address.").append(nil, "/")
-	return fmt.Appendf(nil, "HTTP/1.1 429 Too Many Requests\r\nContent-Type: %s\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"+
-		"Retry-After: %d\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", typeProblem, retryAfterSeconds, len(body), body)
-}()
-
-func refuseCrowd(c net.Conn) {
-	_ = c.SetWriteDeadline(time.Now().Add(time.Second))
-	_, _ = c.Write(crowded)
-	_ = c.Close()
 }

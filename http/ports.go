@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"time"
 
 	"boxoffice/messages"
 )
@@ -30,15 +31,35 @@ type Organiser interface {
 
 // Sessions of buyers.
 type Sessions interface {
-	// Join makes a session, or finds the one that was made under the same key (again is true then);
-	// messages.ErrKeyReused where that came with another body.
+	// Join makes a session, or finds the one that was made under the same key, as its join showed it (again is true then).
+	// messages.ErrKeyReused where that came with another body; messages.ErrTooManySessions where the client has enough.
 	Join(ctx context.Context, j messages.Join) (s messages.Session, again bool, err error)
-	// Session is messages.ErrSessionNotFound where there is none.
-	Session(ctx context.Context, eventID string, id [16]byte) (messages.Session, error)
+	// Visit finds the session as of now, and notes of an ACTIVE one that its buyer has shown up: its token may be handed
+	// out then. messages.ErrSessionNotFound where there is none.
+	Visit(ctx context.Context, eventID string, id [16]byte) (messages.Session, error)
+	// Visits is Visit of many sessions of an event, in no sequence; those that do not exist are missing.
+	Visits(ctx context.Context, eventID string, ids [][16]byte) ([]messages.Session, error)
+	// LeaveLine makes a WAITING session LEFT, leaves any other as it is, and returns it as it is then.
+	LeaveLine(ctx context.Context, eventID string, id [16]byte) (messages.Session, error)
 	// Leave marks the session as LEFT if it has not ended otherwise.
 	Leave(ctx context.Context, eventID string, id [16]byte) error
+	// Progress of the waiting rooms of events; those that do not exist are missing.
+	Progress(ctx context.Context, eventIDs []string) (map[string]*messages.Progress, error)
 	// Counts of an event's sessions by status.
 	Counts(ctx context.Context, eventID string) (map[messages.SessionStatus]uint64, error)
+}
+
+// Subscriptions say which events this node wants to hear of by Server.Heard. Calls do not block; each Watch has its Unwatch.
+type Subscriptions interface {
+	Watch(eventID string)
+	Unwatch(eventID string)
+}
+
+// Rates are counted for all nodes together.
+type Rates interface {
+	// Take counts one of key against a rate of one each interval, a window's worth at once. wait is 0 where it was counted,
+	// else how long to wait. An error says that nothing is known; it comes soon enough that a request can wait for it.
+	Take(ctx context.Context, what string, key [16]byte, interval, window time.Duration) (wait time.Duration, err error)
 }
 
 // Records are what the journal and its read model keep.

@@ -17,11 +17,26 @@ const (
 // limitKey is a session's id or what stands for an address.
 type limitKey [16]byte
 
-// limiter counts what each key does. The one below counts what this process sees; one over a store that all nodes share
-// can take its place.
+// limiter counts what each key does.
 type limiter interface {
 	// take is 0 where the key may go on, which is counted. Else it is how long to wait, and nothing is counted.
 	take(ctx context.Context, key limitKey) (wait time.Duration)
+}
+
+// sharedLimiter counts for all nodes together, and for this one alone while that is not to be had. A key that moves from
+// one to the other has a whole window again: the limits are there against floods, and a flood meets both.
+type sharedLimiter struct {
+	what  string
+	rates Rates
+	own   *localLimiter
+}
+
+func (l *sharedLimiter) take(ctx context.Context, key limitKey) time.Duration {
+	wait, err := l.rates.Take(ctx, l.what, key, l.own.rate.interval, l.own.rate.window)
+	if err != nil {
+		return l.own.take(ctx, key)
+	}
+	return min(max(wait, 0), l.own.rate.window)
 }
 
 // rate is the generic cell rate algorithm's: window's worth at once, then one each interval.
@@ -57,15 +72,20 @@ type localLimiter struct {
 	turned          time.Duration
 }
 
-// newLimiter is nil, which limits nothing, for a negative n; absent stands for 0.
-func newLimiter(n, absent int, now func() time.Time) limiter {
+// newLimiter is nil, which limits nothing, for a negative n; absent stands for 0. Without rates it counts what this
+// process sees.
+func newLimiter(what string, n, absent int, rates Rates, now func() time.Time) limiter {
 	switch {
 	case n < 0:
 		return nil
 	case n == 0:
 		n = absent
 	}
-	return newLocalLimiter(perMinute(n), limitKeysMax, now)
+	own := newLocalLimiter(perMinute(n), limitKeysMax, now)
+	if rates == nil {
+		return own
+	}
+	return &sharedLimiter{what: what, rates: rates, own: own}
 }
 
 func newLocalLimiter(r rate, keysMax int, now func() time.Time) *localLimiter {

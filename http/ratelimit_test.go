@@ -152,6 +152,20 @@ func TestLimitsByDefault(t *testing.T) {
 	s.buyer("/api/orders", `{"eventId":"E1"}`).want(t, 429, "rate-limited")
 }
 
+// request is handled without a connection.
+func (s *server) request(method, path, body string) *fasthttp.RequestCtx {
+	s.t.Helper()
+	var req fasthttp.Request
+	req.Header.SetMethod(method)
+	req.SetRequestURI(path)
+	req.Header.SetContentType("application/json")
+	req.SetBodyString(body)
+	ctx := &fasthttp.RequestCtx{}
+	ctx.Init(&req, nil, nil)
+	s.handler(ctx)
+	return ctx
+}
+
 // from joins with a connection from an address.
 func (s *server) from(address, forwarded string) *fasthttp.RequestCtx {
 	s.t.Helper()

@@ -43,6 +43,8 @@ func (s *Server) publicRoutes() routes {
 		{pattern: "/api/events/:id/availability", methods: map[string]handler{"GET": s.getAvailability}},
 		{pattern: "/api/waiting-room/sessions", methods: map[string]handler{"POST": s.join}},
 		{pattern: "/api/waiting-room/sessions/:id", methods: map[string]handler{"GET": s.getSession, "DELETE": s.leave}},
+		{pattern: "/api/sse/waiting-room/sessions/:id", methods: map[string]handler{"GET": s.streamSession}},
+		{pattern: "/api/sse/orders/:id", methods: map[string]handler{"GET": s.streamOrder}},
 		{pattern: "/api/orders", methods: map[string]handler{"POST": s.createOrder}},
 		{
 			pattern: "/api/orders/:id", methods: map[string]handler{"GET": s.getOrder},

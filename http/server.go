@@ -22,6 +22,9 @@ import (
 
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/singleflight"
+
+	"boxoffice/http/sse"
+	"boxoffice/http/watch"
 )
 
 // Config is what a Server needs. The interfaces, TokenKeys, AdminToken and Ready are required.
@@ -31,6 +34,11 @@ type Config struct {
 	Organiser Organiser
 	Sessions  Sessions
 	Records   Records
+	// Subscriptions hear which events are watched here, so that Heard is called for these. Nil: what changes is found by
+	// asking, a second later.
+	Subscriptions Subscriptions
+	// Rates are asked before what this process has counted itself. Nil: they are counted here alone.
+	Rates Rates
 	// TokenKeys sign and verify access tokens; see ParseKeys.
 	TokenKeys Keys
 	// TicketKeys are shown to gates. Empty: no ticket can be verified offline.
@@ -45,6 +53,18 @@ type Config struct {
 	// OrdersPerMinutePerSession is how many orders a session may ask to create a minute, that many at once; default 600,
 	// negative: no limit. Repetitions count, as only the event's owner can tell them; refused ones do not.
 	OrdersPerMinutePerSession int
+	// SessionsPerIPMax is how many sessions of one event may wait or be active for an address at once; default 100,
+	// negative: no limit. Peers on loopback are exempt.
+	SessionsPerIPMax int
+	// StreamsMax is how many event streams may be open at once; default 50,000, negative: no limit. One more is asked to come
+	// again. The ninth of a session ends its oldest.
+	StreamsMax int
+	// StreamsPerIPMax is how many of them an address may have; default 400, negative: no limit. One more is asked to come
+	// again. Addresses are those of JoinsPerMinutePerIP.
+	StreamsPerIPMax int
+	// FilesMax is how many files the process may have open; default what the system says, negative: as many as it likes.
+	// Connections and with them streams are fewer where that is little.
+	FilesMax int
 	// TrustedProxies are believed where X-Forwarded-For says whom they speak for; default none. To name a network where
 	// clients are lets these choose the address that they are counted by.
 	TrustedProxies []netip.Prefix
@@ -76,6 +96,11 @@ type Server struct {
 	polls         singleflight.Group
 	events        eventCache
 	joins, orders limiter
+	watch         *watch.Hub
+	capacity      capacity
+	// clientSecret makes digests of addresses. stranger has logged that somebody forwards who is not trusted.
+	clientSecret []byte
+	stranger     sync.Once
 
 	// base ends when draining has: what is still asked for then is given up.
 	base     context.Context
@@ -84,6 +109,8 @@ type Server struct {
 
 	mu        sync.Mutex
 	listeners []net.Listener
+	// transport of streams; nil before the first.
+	transport *sse.Server
 }
 
 // New makes a server that does not listen yet. It fails where the configuration would leave a door open.
@@ -107,12 +134,28 @@ func New(c Config) (*Server, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	if c.SessionsPerIPMax == 0 {
+		c.SessionsPerIPMax = sessionsPerIPDefault
+	}
+	if c.StreamsMax == 0 {
+		c.StreamsMax = streamsDefault
+	}
+	if c.StreamsPerIPMax == 0 {
+		c.StreamsPerIPMax = streamsPerIPDefault
+	}
 	s := &Server{
 		Config: c,
 		events: eventCache{read: c.Catalogue.Event, now: c.Now},
-		joins:  newLimiter(c.JoinsPerMinutePerIP, joinsPerMinuteDefault, c.Now),
-		orders: newLimiter(c.OrdersPerMinutePerSession, ordersPerMinuteDefault, c.Now),
+		joins:  newLimiter("joins", c.JoinsPerMinutePerIP, joinsPerMinuteDefault, c.Rates, c.Now),
+		orders: newLimiter("orders", c.OrdersPerMinutePerSession, ordersPerMinuteDefault, c.Rates, c.Now),
+
+		clientSecret: c.TokenKeys.derive("boxoffice: clients' addresses"),
 	}
+	s.fitFiles()
+	s.watch = watch.New(watch.Config{
+		Sessions: c.Sessions, Subscriptions: c.Subscriptions, Order: s.watchedOrder,
+		AppendActive: s.appendActiveData, AppendEnded: appendEndedData, Now: c.Now, Logger: c.Logger,
+	})
 	s.base, s.giveUp = context.WithCancel(context.Background())
 	s.public = s.listenerServer(s.publicRoutes(), publicBodyBytesMax, publicReadTimeMax)
 	s.admin = s.listenerServer(s.adminRoutes(), adminBodyBytesMax, adminReadTimeMax)
@@ -131,8 +174,8 @@ func (s *Server) Serve(public, admin net.Listener) error {
 		return nil
 	}
 	ended := make(chan error, 2)
-	go func() { ended <- s.public.Serve(s.lingering(public)) }()
-	go func() { ended <- s.admin.Serve(s.lingering(admin)) }()
+	go func() { ended <- s.public.Serve(s.lingering(public, s.capacity.public)) }()
+	go func() { ended <- s.admin.Serve(s.lingering(admin, s.capacity.admin)) }()
 	err := <-ended
 	if !s.draining.Load() {
 		return errors.Join(errors.New("http: a listener ended"), err)
@@ -140,14 +183,18 @@ func (s *Server) Serve(public, admin net.Listener) error {
 	return errors.Join(err, <-ended)
 }
 
-// Shutdown lets /readyz fail, stops accepting, and waits for the requests that are being answered. When ctx ends first
-// they are given up and its error is returned.
+// Shutdown lets /readyz fail, stops accepting, tells all streams when to come back and ends them, and waits for the
+// requests that are being answered. When ctx ends first they are given up and its error is returned.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
 	defer s.giveUp()
-	errs := make(chan error, 1)
+	errs := make(chan error, 2)
 	go func() { errs <- s.admin.ShutdownWithContext(ctx) }()
-	err := errors.Join(s.public.ShutdownWithContext(ctx), <-errs)
+	go func() {
+		s.drainStreams(ctx)
+		errs <- nil
+	}()
+	err := errors.Join(s.public.ShutdownWithContext(ctx), <-errs, <-errs)
 	// A listener that Serve had not yet handed to fasthttp is still open.
 	s.mu.Lock()
 	defer s.mu.Unlock()

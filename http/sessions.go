@@ -4,15 +4,20 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"boxoffice/http/watch"
 	"boxoffice/messages"
 )
 
-// activeTTLDefault holds for an event whose settings do not say.
-const activeTTLDefault = 600 * time.Second
+// sessionsPerIPDefault is what a household or an office may need at one event. Carriers of mobile networks share one IPv4
+// address among thousands: where buyers come from these, the setting must fit.
+const sessionsPerIPDefault = 100
+
+// crowdRetryAfterSeconds goes with an address that has enough sessions: the time in which those end whose buyer never
+// shows up.
+const crowdRetryAfterSeconds = 60
 
 func (s *Server) join(c *fiber.Ctx) *problem {
 	ctx, cancel := context.WithTimeout(s.base, readTimeMax)
@@ -32,7 +37,8 @@ func (s *Server) join(c *fiber.Ctx) *problem {
 	if st := event.GetStatus(); st == messages.EventStatus_EVENT_STATUS_CLOSED || st == messages.EventStatus_EVENT_STATUS_CANCELLED {
 		return notOnSale(event, s.Now())
 	}
-	if client, exempt := s.client(c.Context()); !exempt {
+	client, exempt := s.client(c.Context())
+	if !exempt {
 		if p := limited(ctx, s.joins, addressKey(client), "Too many joins from this address."); p != nil {
 			return p
 		}
@@ -41,7 +47,10 @@ func (s *Server) join(c *fiber.Ctx) *problem {
 	if err != nil {
 		return internal(err)
 	}
-	join := messages.Join{EventID: eventID, SessionID: id, ActiveTTL: activeTTL(event).Milliseconds()}
+	join := messages.Join{EventID: eventID, SessionID: id}
+	if !exempt && s.SessionsPerIPMax > 0 {
+		join.Client, join.ClientMax = s.clientDigest(eventID, addressKey(client)), s.SessionsPerIPMax
+	}
 	if key != "" {
 		join.Key, join.Body = digest([]byte(eventID), []byte(key)), bodyDigest(body)
 	}
@@ -49,6 +58,8 @@ func (s *Server) join(c *fiber.Ctx) *problem {
 	switch {
 	case errors.Is(err, messages.ErrKeyReused):
 		return refusal(&messages.Reply{Outcome: messages.Outcome_OUTCOME_IDEMPOTENCY_KEY_REUSED})
+	case errors.Is(err, messages.ErrTooManySessions):
+		return newProblem(codeRateLimited, "This address has as many sessions of the event as it may have at once.").retry(crowdRetryAfterSeconds)
 	case err != nil:
 		return readProblem(err)
 	}
@@ -56,49 +67,39 @@ func (s *Server) join(c *fiber.Ctx) *problem {
 		c.Set(headerReplayed, "true")
 	}
 	c.Set(fiber.HeaderLocation, "/api/waiting-room/sessions/"+sessionIDText(session.EventID, session.SessionID))
-	writeJSON(c, fiber.StatusCreated, s.appendSession(nil, asJoined(session)))
+	writeJSON(c, fiber.StatusCreated, s.appendSession(nil, session))
 	return nil
-}
-
-func activeTTL(e *messages.Event) time.Duration {
-	if n := e.GetWaitingRoom().GetActiveTtlSeconds(); n > 0 {
-		return time.Duration(n) * time.Second
-	}
-	return activeTTLDefault
-}
-
-// asJoined is the session as its join showed it, whatever became of it since: a repetition gets the first answer.
-func asJoined(s messages.Session) messages.Session {
-	s.Status = messages.SessionWaiting
-	if s.ActiveUntil != 0 {
-		s.Status = messages.SessionActive
-	}
-	return s
 }
 
 func (s *Server) getSession(c *fiber.Ctx) *problem {
 	ctx, cancel := context.WithTimeout(s.base, readTimeMax)
 	defer cancel()
-	session, p := s.session(ctx, c)
+	eventID, id, p := sessionIDParam(c)
 	if p != nil {
 		return p
 	}
-	if session.Status == messages.SessionActive && session.ActiveUntil <= s.Now().UnixMilli() {
-		session.Status = messages.SessionExpired
+	session, p := s.visit(ctx, eventID, id)
+	if p != nil {
+		return p
 	}
 	writeJSON(c, fiber.StatusOK, s.appendSession(nil, session))
 	return nil
 }
 
-// leave ends the session at the event's owner first: once the buyer hears of it, no order of theirs can begin.
+// leave lets who waits out of the line; nobody else knows him yet. Who was let in ends at the event's owner first: once
+// the buyer hears of it, no order of theirs can begin.
 func (s *Server) leave(c *fiber.Ctx) *problem {
 	ctx, cancel := context.WithTimeout(s.base, askTimeMax)
 	defer cancel()
-	session, p := s.session(ctx, c)
+	eventID, id, p := sessionIDParam(c)
 	if p != nil {
 		return p
 	}
-	if session.Status != messages.SessionLeft {
+	session, err := s.Sessions.LeaveLine(ctx, eventID, id)
+	if err != nil {
+		return sessionProblem(err)
+	}
+	if session.Status != messages.SessionLeft && session.ActiveUntil != 0 {
 		r := s.Engine.Ask(ctx, &messages.Request{
 			EventId: session.EventID, SessionId: session.SessionID[:],
 			Call: &messages.Request_EndSession{EndSession: &messages.EndSession{TokenExpiresAt: session.ActiveUntil}},
@@ -107,30 +108,41 @@ func (s *Server) leave(c *fiber.Ctx) *problem {
 			return refusal(r)
 		}
 		if err := s.Sessions.Leave(ctx, session.EventID, session.SessionID); err != nil {
-			return readProblem(err)
+			return sessionProblem(err)
 		}
 	}
+	// Streams on other nodes find out by themselves.
+	s.watch.Look(eventID, id)
 	c.Status(fiber.StatusNoContent)
 	return nil
 }
 
-// session finds the session that the path names.
-func (s *Server) session(ctx context.Context, c *fiber.Ctx) (messages.Session, *problem) {
+// sessionIDParam copies what the path names: it outlives the request.
+func sessionIDParam(c *fiber.Ctx) (eventID string, id [16]byte, p *problem) {
 	eventID, id, ok := parseID(c.Params("id"), markSession)
 	if !ok {
-		return messages.Session{}, invalid(fault("sessionId", "is not a session's id"))
+		return "", id, invalid(fault("sessionId", "is not a session's id"))
 	}
-	session, err := s.Sessions.Session(ctx, strings.Clone(eventID), id)
-	if errors.Is(err, messages.ErrSessionNotFound) {
-		return session, notFound()
-	}
-	if err != nil {
-		return session, readProblem(err)
-	}
-	return session, nil
+	return strings.Clone(eventID), id, nil
 }
 
-// appendSession shows the access token of an active session, and no position: everybody is admitted as they come.
+// visit reads the session as of now, which shows its buyer up.
+func (s *Server) visit(ctx context.Context, eventID string, id [16]byte) (messages.Session, *problem) {
+	session, err := s.Sessions.Visit(ctx, eventID, id)
+	if err != nil {
+		return session, sessionProblem(err)
+	}
+	return s.watch.AsOfNow(session), nil
+}
+
+func sessionProblem(err error) *problem {
+	if errors.Is(err, messages.ErrSessionNotFound) {
+		return notFound()
+	}
+	return readProblem(err)
+}
+
+// appendSession shows the access token of an active session, and the position of one that waits at an event on sale.
 func (s *Server) appendSession(b []byte, session messages.Session) []byte {
 	b = append(b, `{"sessionId":"`...)
 	b = appendID(b, session.EventID, markSession, session.SessionID[:])
@@ -138,14 +150,24 @@ func (s *Server) appendSession(b []byte, session messages.Session) []byte {
 	b = append(b, session.EventID...)
 	b = append(b, `","status":"`...)
 	b = append(b, session.Status...)
-	b = append(b, `","position":null,"etaSeconds":null,"accessToken":`...)
+	b = append(b, `",`...)
+	position := uint64(0)
+	if session.Status == messages.SessionWaiting {
+		position = session.Position
+	}
+	b = watch.AppendPosition(b, position, session.PerSecond)
+	b = append(b, `,"accessToken":`...)
 	if session.Status != messages.SessionActive {
 		return append(b, `null,"activeUntil":null}`...)
 	}
+	return append(s.appendAccess(b, session), '}')
+}
+
+// appendAccess shows the token of an active session, which goes on as long as it.
+func (s *Server) appendAccess(b []byte, session messages.Session) []byte {
 	b = appendString(b, s.TokenKeys.Sign(Claims{
 		EventID: session.EventID, SessionID: session.SessionID, ExpiresAt: session.ActiveUntil,
 	}))
 	b = append(b, `,"activeUntil":`...)
-	b = appendTime(b, session.ActiveUntil)
-	return append(b, '}')
+	return appendTime(b, session.ActiveUntil)
 }

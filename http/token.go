@@ -91,6 +91,9 @@ func (ks Keys) Secrets() iter.Seq2[string, []byte] {
 	}
 }
 
+// derive makes a secret for another purpose from the first key. It is another one after a rotation.
+func (ks Keys) derive(purpose string) []byte { return ks.keys[0].sum(nil, []byte(purpose)) }
+
 func newKey(id string, secret []byte) *key {
 	return &key{id: id, secret: secret, macs: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
 }

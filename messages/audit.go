@@ -18,6 +18,8 @@ type Audit struct {
 	Event *Event
 	// Sessions of the event; nil: not to be compared.
 	Sessions []SessionState
+	// Line of the event's waiting room; nil: not to be compared.
+	Line *LineState
 	// Tickets that are not voided.
 	Tickets []TicketRow
 	// Snapshot after entry SnapshotSeq, nil and 0 where there is none.
@@ -33,4 +35,13 @@ type SessionState struct {
 	// Status as stored: ACTIVE also past its time.
 	Status    SessionStatus
 	Completed uint32
+	Place     uint64
+}
+
+// LineState is what is stored of a waiting room as a whole.
+type LineState struct {
+	// LastPlace that was given out, and Head, at or below which nobody waits.
+	LastPlace, Head uint64
+	// NextDue is when somebody must be awake to admit, in milliseconds since the Unix epoch; 0: nobody waits.
+	NextDue int64
 }

@@ -2664,6 +2664,216 @@ func (x *SeatingPlan) GetSections() []*SeatingPlan_Section {
 	return nil
 }
 
+// Live is what the nodes tell each other about an event, for those who watch it. It may be lost, doubled or late: it says
+// where to look, and what is shown is read from where it is true.
+type Live struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EventId string                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// The process that says so, which need not hear it again from others.
+	Node string `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`
+	// Types that are valid to be assigned to What:
+	//
+	//	*Live_Progress
+	//	*Live_Orders
+	What          isLive_What `protobuf_oneof:"what"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Live) Reset() {
+	*x = Live{}
+	mi := &file_messages_messages_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Live) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Live) ProtoMessage() {}
+
+func (x *Live) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_messages_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Live.ProtoReflect.Descriptor instead.
+func (*Live) Descriptor() ([]byte, []int) {
+	return file_messages_messages_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Live) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *Live) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *Live) GetWhat() isLive_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *Live) GetProgress() *Progress {
+	if x != nil {
+		if x, ok := x.What.(*Live_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *Live) GetOrders() *OrdersChanged {
+	if x != nil {
+		if x, ok := x.What.(*Live_Orders); ok {
+			return x.Orders
+		}
+	}
+	return nil
+}
+
+type isLive_What interface {
+	isLive_What()
+}
+
+type Live_Progress struct {
+	Progress *Progress `protobuf:"bytes,2,opt,name=progress,proto3,oneof"`
+}
+
+type Live_Orders struct {
+	Orders *OrdersChanged `protobuf:"bytes,3,opt,name=orders,proto3,oneof"`
+}
+
+func (*Live_Progress) isLive_What() {}
+
+func (*Live_Orders) isLive_What() {}
+
+// Progress of a waiting room: one number for everybody who waits.
+type Progress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nobody at or below this place waits any more; it never falls. Who waits at a place is (place - head)-th in line.
+	Head uint64 `protobuf:"varint,1,opt,name=head,proto3" json:"head,omitempty"`
+	// How many places the head moves on a second, of late; 0: not known, or it stands.
+	PerSecond float64 `protobuf:"fixed64,2,opt,name=per_second,json=perSecond,proto3" json:"per_second,omitempty"`
+	// False before the event goes on sale: nobody has a position until then.
+	OnSale        bool `protobuf:"varint,3,opt,name=on_sale,json=onSale,proto3" json:"on_sale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Progress) Reset() {
+	*x = Progress{}
+	mi := &file_messages_messages_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Progress) ProtoMessage() {}
+
+func (x *Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_messages_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Progress.ProtoReflect.Descriptor instead.
+func (*Progress) Descriptor() ([]byte, []int) {
+	return file_messages_messages_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Progress) GetHead() uint64 {
+	if x != nil {
+		return x.Head
+	}
+	return 0
+}
+
+func (x *Progress) GetPerSecond() float64 {
+	if x != nil {
+		return x.PerSecond
+	}
+	return 0
+}
+
+func (x *Progress) GetOnSale() bool {
+	if x != nil {
+		return x.OnSale
+	}
+	return false
+}
+
+// OrdersChanged names orders that a committed entry has changed.
+type OrdersChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderIds      [][]byte               `protobuf:"bytes,1,rep,name=order_ids,json=orderIds,proto3" json:"order_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OrdersChanged) Reset() {
+	*x = OrdersChanged{}
+	mi := &file_messages_messages_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OrdersChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OrdersChanged) ProtoMessage() {}
+
+func (x *OrdersChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_messages_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OrdersChanged.ProtoReflect.Descriptor instead.
+func (*OrdersChanged) Descriptor() ([]byte, []int) {
+	return file_messages_messages_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *OrdersChanged) GetOrderIds() [][]byte {
+	if x != nil {
+		return x.OrderIds
+	}
+	return nil
+}
+
 type Report_CategoryLine struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2679,7 +2889,7 @@ type Report_CategoryLine struct {
 
 func (x *Report_CategoryLine) Reset() {
 	*x = Report_CategoryLine{}
-	mi := &file_messages_messages_proto_msgTypes[32]
+	mi := &file_messages_messages_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2691,7 +2901,7 @@ func (x *Report_CategoryLine) String() string {
 func (*Report_CategoryLine) ProtoMessage() {}
 
 func (x *Report_CategoryLine) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[32]
+	mi := &file_messages_messages_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2763,7 +2973,7 @@ type SeatingPlan_Seat struct {
 
 func (x *SeatingPlan_Seat) Reset() {
 	*x = SeatingPlan_Seat{}
-	mi := &file_messages_messages_proto_msgTypes[34]
+	mi := &file_messages_messages_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2775,7 +2985,7 @@ func (x *SeatingPlan_Seat) String() string {
 func (*SeatingPlan_Seat) ProtoMessage() {}
 
 func (x *SeatingPlan_Seat) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[34]
+	mi := &file_messages_messages_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2836,7 +3046,7 @@ type SeatingPlan_Row struct {
 
 func (x *SeatingPlan_Row) Reset() {
 	*x = SeatingPlan_Row{}
-	mi := &file_messages_messages_proto_msgTypes[35]
+	mi := &file_messages_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2848,7 +3058,7 @@ func (x *SeatingPlan_Row) String() string {
 func (*SeatingPlan_Row) ProtoMessage() {}
 
 func (x *SeatingPlan_Row) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[35]
+	mi := &file_messages_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2888,7 +3098,7 @@ type SeatingPlan_Section struct {
 
 func (x *SeatingPlan_Section) Reset() {
 	*x = SeatingPlan_Section{}
-	mi := &file_messages_messages_proto_msgTypes[36]
+	mi := &file_messages_messages_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +3110,7 @@ func (x *SeatingPlan_Section) String() string {
 func (*SeatingPlan_Section) ProtoMessage() {}
 
 func (x *SeatingPlan_Section) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[36]
+	mi := &file_messages_messages_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2940,7 +3150,7 @@ type SeatingPlan_Category struct {
 
 func (x *SeatingPlan_Category) Reset() {
 	*x = SeatingPlan_Category{}
-	mi := &file_messages_messages_proto_msgTypes[37]
+	mi := &file_messages_messages_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2952,7 +3162,7 @@ func (x *SeatingPlan_Category) String() string {
 func (*SeatingPlan_Category) ProtoMessage() {}
 
 func (x *SeatingPlan_Category) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[37]
+	mi := &file_messages_messages_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3212,7 +3422,20 @@ const file_messages_messages_proto_rawDesc = "" +
 	"\x04rows\x18\x02 \x03(\v2\x1d.boxoffice.v1.SeatingPlan.RowR\x04rows\x1a4\n" +
 	"\bCategory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05color\x18\x02 \x01(\tR\x05color*\xaa\t\n" +
+	"\x05color\x18\x02 \x01(\tR\x05color\"\xaa\x01\n" +
+	"\x04Live\x12\x19\n" +
+	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x12\n" +
+	"\x04node\x18\x04 \x01(\tR\x04node\x124\n" +
+	"\bprogress\x18\x02 \x01(\v2\x16.boxoffice.v1.ProgressH\x00R\bprogress\x125\n" +
+	"\x06orders\x18\x03 \x01(\v2\x1b.boxoffice.v1.OrdersChangedH\x00R\x06ordersB\x06\n" +
+	"\x04what\"V\n" +
+	"\bProgress\x12\x12\n" +
+	"\x04head\x18\x01 \x01(\x04R\x04head\x12\x1d\n" +
+	"\n" +
+	"per_second\x18\x02 \x01(\x01R\tperSecond\x12\x17\n" +
+	"\aon_sale\x18\x03 \x01(\bR\x06onSale\",\n" +
+	"\rOrdersChanged\x12\x1b\n" +
+	"\torder_ids\x18\x01 \x03(\fR\borderIds*\xaa\t\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15OUTCOME_ORDER_CREATED\x10\x01\x12\x1a\n" +
@@ -3290,7 +3513,7 @@ func file_messages_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_messages_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_messages_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_messages_messages_proto_goTypes = []any{
 	(Outcome)(0),                 // 0: boxoffice.v1.Outcome
 	(OrderStatus)(0),             // 1: boxoffice.v1.OrderStatus
@@ -3327,12 +3550,15 @@ var file_messages_messages_proto_goTypes = []any{
 	(*Availability)(nil),         // 32: boxoffice.v1.Availability
 	(*Report)(nil),               // 33: boxoffice.v1.Report
 	(*SeatingPlan)(nil),          // 34: boxoffice.v1.SeatingPlan
-	(*Report_CategoryLine)(nil),  // 35: boxoffice.v1.Report.CategoryLine
-	nil,                          // 36: boxoffice.v1.Report.OrdersEntry
-	(*SeatingPlan_Seat)(nil),     // 37: boxoffice.v1.SeatingPlan.Seat
-	(*SeatingPlan_Row)(nil),      // 38: boxoffice.v1.SeatingPlan.Row
-	(*SeatingPlan_Section)(nil),  // 39: boxoffice.v1.SeatingPlan.Section
-	(*SeatingPlan_Category)(nil), // 40: boxoffice.v1.SeatingPlan.Category
+	(*Live)(nil),                 // 35: boxoffice.v1.Live
+	(*Progress)(nil),             // 36: boxoffice.v1.Progress
+	(*OrdersChanged)(nil),        // 37: boxoffice.v1.OrdersChanged
+	(*Report_CategoryLine)(nil),  // 38: boxoffice.v1.Report.CategoryLine
+	nil,                          // 39: boxoffice.v1.Report.OrdersEntry
+	(*SeatingPlan_Seat)(nil),     // 40: boxoffice.v1.SeatingPlan.Seat
+	(*SeatingPlan_Row)(nil),      // 41: boxoffice.v1.SeatingPlan.Row
+	(*SeatingPlan_Section)(nil),  // 42: boxoffice.v1.SeatingPlan.Section
+	(*SeatingPlan_Category)(nil), // 43: boxoffice.v1.SeatingPlan.Category
 }
 var file_messages_messages_proto_depIdxs = []int32{
 	4,  // 0: boxoffice.v1.Request.idempotency:type_name -> boxoffice.v1.Idempotency
@@ -3369,17 +3595,19 @@ var file_messages_messages_proto_depIdxs = []int32{
 	29, // 31: boxoffice.v1.Event.categories:type_name -> boxoffice.v1.Category
 	28, // 32: boxoffice.v1.Event.waiting_room:type_name -> boxoffice.v1.WaitingRoom
 	2,  // 33: boxoffice.v1.SettingsPatch.status:type_name -> boxoffice.v1.EventStatus
-	35, // 34: boxoffice.v1.Report.categories:type_name -> boxoffice.v1.Report.CategoryLine
-	36, // 35: boxoffice.v1.Report.orders:type_name -> boxoffice.v1.Report.OrdersEntry
-	40, // 36: boxoffice.v1.SeatingPlan.categories:type_name -> boxoffice.v1.SeatingPlan.Category
-	39, // 37: boxoffice.v1.SeatingPlan.sections:type_name -> boxoffice.v1.SeatingPlan.Section
-	37, // 38: boxoffice.v1.SeatingPlan.Row.seats:type_name -> boxoffice.v1.SeatingPlan.Seat
-	38, // 39: boxoffice.v1.SeatingPlan.Section.rows:type_name -> boxoffice.v1.SeatingPlan.Row
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	38, // 34: boxoffice.v1.Report.categories:type_name -> boxoffice.v1.Report.CategoryLine
+	39, // 35: boxoffice.v1.Report.orders:type_name -> boxoffice.v1.Report.OrdersEntry
+	43, // 36: boxoffice.v1.SeatingPlan.categories:type_name -> boxoffice.v1.SeatingPlan.Category
+	42, // 37: boxoffice.v1.SeatingPlan.sections:type_name -> boxoffice.v1.SeatingPlan.Section
+	36, // 38: boxoffice.v1.Live.progress:type_name -> boxoffice.v1.Progress
+	37, // 39: boxoffice.v1.Live.orders:type_name -> boxoffice.v1.OrdersChanged
+	40, // 40: boxoffice.v1.SeatingPlan.Row.seats:type_name -> boxoffice.v1.SeatingPlan.Seat
+	41, // 41: boxoffice.v1.SeatingPlan.Section.rows:type_name -> boxoffice.v1.SeatingPlan.Row
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_messages_messages_proto_init() }
@@ -3404,13 +3632,17 @@ func file_messages_messages_proto_init() {
 		(*Request_GetEvent)(nil),
 	}
 	file_messages_messages_proto_msgTypes[28].OneofWrappers = []any{}
+	file_messages_messages_proto_msgTypes[32].OneofWrappers = []any{
+		(*Live_Progress)(nil),
+		(*Live_Orders)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_messages_proto_rawDesc), len(file_messages_messages_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   38,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,5 +1,7 @@
 package messages
 
+import "errors"
+
 // SessionStatus is a session's place in the waiting room's life.
 type SessionStatus string
 
@@ -22,6 +24,10 @@ type Session struct {
 	// ActiveUntil is when an admitted session and its access token end.
 	ActiveUntil int64
 	JoinedAt    int64
+	// Position in line, from 1, of who waits at an event that is on sale; else 0.
+	Position uint64
+	// PerSecond is how many positions a second the line moves on, of late; 0: not known, or it stands.
+	PerSecond float64
 }
 
 // Join asks for a session.
@@ -30,8 +36,42 @@ type Join struct {
 	SessionID [16]byte
 	// Key hashes (event, Idempotency-Key), Body the request's body; zero where no key was sent.
 	Key, Body [16]byte
-	// ActiveTTL is how long the session is active once admitted, in milliseconds.
-	ActiveTTL int64
+	// Client stands for the buyer's address, where its sessions are counted: at most ClientMax of an event may wait or be
+	// active at once. Zero: not counted.
+	Client    [16]byte
+	ClientMax int
+}
+
+// ErrTooManySessions says that the client's address has as many sessions of the event as it may.
+var ErrTooManySessions = errors.New("too many sessions of this address")
+
+// AdmissionClaim is the right to admit to an event.
+type AdmissionClaim struct {
+	Epoch uint64
+	// PerSecond is Progress.PerSecond as the admission before measured it last.
+	PerSecond float64
+}
+
+// Admit asks for whoever is next in line to be let in, as far as there is room.
+type Admit struct {
+	EventID string
+	Epoch   uint64
+	// PerSecond is kept for those who read their session.
+	PerSecond float64
+}
+
+// Admitted is what an Admit has done. Times are the database's, in milliseconds since the Unix epoch.
+type Admitted struct {
+	At int64
+	// Count of the sessions that it let in.
+	Count int
+	// Head and OnSale are Progress's.
+	Head   uint64
+	OnSale bool
+	// Waiting: somebody waits still.
+	Waiting bool
+	// Due is when there may be room for the next; 0 where nobody waits.
+	Due int64
 }
 
 // NewEvent is an event to be created.

@@ -41,7 +41,9 @@ from ticket
 where event_id = $1 and voided_at is null
 order by seat_index`
 
-	auditSessionsStatement = `select session_id, status, completed from session where event_id = $1 order by place`
+	auditLineStatement = `select last_place, head, coalesce(next_due, 0) from admission where event_id = $1`
+
+	auditSessionsStatement = `select session_id, status, completed, place from session where event_id = $1 order by place`
 
 	// A long journal takes as long as it takes.
 	auditNoTimeoutsStatement = `
@@ -103,6 +105,10 @@ func audit(ctx context.Context, tx pgx.Tx, a *messages.Audit) error {
 	queueRows(b, auditSeatsStatement, a.EventID, scanSeat, &a.Seats)
 	queueRows(b, auditOrdersStatement, a.EventID, scanOrder, &a.Orders)
 	queueRows(b, auditPaymentsStatement, a.EventID, scanPayment, &a.Payments)
+	b.Queue(auditLineStatement, a.EventID).QueryRow(func(row pgx.Row) error {
+		a.Line = new(messages.LineState)
+		return row.Scan(&a.Line.LastPlace, &a.Line.Head, &a.Line.NextDue)
+	})
 	queueRows(b, auditSessionsStatement, a.EventID, scanSession, &a.Sessions)
 	queueRows(b, auditTicketsStatement, a.EventID, scanTicket, &a.Tickets)
 	queueRows(b, ledgerEventStatement, a.EventID, scanLedgerRow, &a.Ledger)
@@ -161,7 +167,7 @@ func scanTicket(row pgx.CollectableRow) (r messages.TicketRow, err error) {
 
 func scanSession(row pgx.CollectableRow) (r messages.SessionState, err error) {
 	var session []byte
-	err = row.Scan(&session, &r.Status, &r.Completed)
+	err = row.Scan(&session, &r.Status, &r.Completed, &r.Place)
 	copy(r.SessionID[:], session)
 	return r, err
 }

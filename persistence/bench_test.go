@@ -2,7 +2,9 @@ package persistence
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -84,21 +86,26 @@ func BenchmarkFence(b *testing.B) {
 	}
 }
 
-// BenchmarkJoin: 256 buyers at a time join one event.
+// BenchmarkJoin: 512 buyers at a time join one event, most of them to wait. Beside it, as a yardstick, one statement that
+// inserts the same rows, a thousand at a time and known beforehand.
 func BenchmarkJoin(b *testing.B) {
-	for name, keyed := range map[string]bool{"without a key": false, "with a key": true} {
-		b.Run(name, func(b *testing.B) {
+	for _, kind := range []string{"without a key", "with a key", "with a key and a client"} {
+		b.Run(kind, func(b *testing.B) {
 			db, _ := open(b)
-			create(b, db, "E1", 10)
+			createRoom(b, db, "E1", 500, 100)
 			sessions := db.Sessions()
 			var n atomic.Int64
-			b.SetParallelism(128)
+			b.SetParallelism(256)
+			b.ReportAllocs()
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					j := messages.Join{EventID: "E1", SessionID: journaltest.ID("session", int(n.Add(1))), ActiveTTL: ttl}
-					if keyed {
+					j := messages.Join{EventID: "E1", SessionID: numbered(n.Add(1))}
+					if kind != "without a key" {
 						j.Key = j.SessionID
+					}
+					if kind == "with a key and a client" {
+						j.Client, j.ClientMax = j.SessionID, 100
 					}
 					if _, _, err := sessions.Join(b.Context(), j); err != nil {
 						b.Error(err)
@@ -109,6 +116,55 @@ func BenchmarkJoin(b *testing.B) {
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "joins/s")
 		})
 	}
+	b.Run("yardstick", func(b *testing.B) {
+		const statement = `
+insert into session (event_id, session_id, place, status, joined_at)
+select 'E1', s, $2 + n, 'WAITING', 1 from unnest($1::bytea[]) with ordinality as u (s, n)`
+		db, _ := open(b)
+		b.ResetTimer()
+		for n := 0; n < b.N; n += joinBatchMax {
+			ids := make([][]byte, min(joinBatchMax, b.N-n))
+			for i := range ids {
+				id := numbered(int64(n + i))
+				ids[i] = id[:]
+			}
+			if _, err := db.commits.Exec(b.Context(), statement, ids, n); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "joins/s")
+	})
+}
+
+// BenchmarkJoinEvents: a thousand buyers at once, each at an event of his own.
+func BenchmarkJoinEvents(b *testing.B) {
+	const events = 1000
+	db, _ := open(b)
+	for e := range events {
+		createRoom(b, db, fmt.Sprint("E", e), 500, 100)
+	}
+	sessions := db.Sessions()
+	b.ResetTimer()
+	for n := range b.N {
+		var wg sync.WaitGroup
+		for e := range events {
+			wg.Go(func() {
+				j := messages.Join{EventID: fmt.Sprint("E", e), SessionID: numbered(int64(n))}
+				if _, _, err := sessions.Join(b.Context(), j); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	b.ReportMetric(events*float64(b.N)/b.Elapsed().Seconds(), "joins/s")
+}
+
+// numbered is a random-looking id that costs next to nothing.
+func numbered(n int64) (id [16]byte) {
+	binary.BigEndian.PutUint64(id[:], uint64(n)*0x9e3779b97f4a7c15) //nolint:gosec // bits
+	binary.BigEndian.PutUint64(id[8:], uint64(n))                   //nolint:gosec // bits
+	return id
 }
 
 // BenchmarkLedger: 256 operations at a time, each of an authorization of its own.

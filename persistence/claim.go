@@ -41,35 +41,44 @@ where a.application_name like $2 || '%'`
 // that holds the row for longer than claimPatience, frozen in the middle of its commit, has its connection terminated
 // by the server, which undoes that commit. *messages.EventNotFoundError where there is no such event.
 func (j *Journal) Claim(ctx context.Context, eventID string) (messages.Claim, error) {
+	var c messages.Claim
+	err := j.db.claim(ctx, claimStatement, eventID, j.node, &c.Epoch, &c.LastSeq, &c.Now)
+	if err != nil {
+		return messages.Claim{}, err
+	}
+	return c, nil
+}
+
+// claim runs the statement that raises the event's epoch, and ends our own connections that block it for too long.
+func (db *DB) claim(ctx context.Context, statement, eventID, node string, into ...any) error {
 	op := fmt.Sprintf("claim event %q", eventID)
 	ctx, stop := context.WithTimeout(ctx, claimTimeout)
 	defer stop()
-	conn, err := j.db.claims.Acquire(ctx)
+	conn, err := db.claims.Acquire(ctx)
 	if err != nil {
-		return messages.Claim{}, j.db.failed(op, err)
+		return db.failed(op, err)
 	}
 	defer conn.Release()
 
 	var evicting sync.WaitGroup
 	pid := conn.Conn().PgConn().PID()
-	evicting.Go(func() { j.db.evictBlockers(ctx, pid) })
+	evicting.Go(func() { db.evictBlockers(ctx, pid) })
 
-	var c messages.Claim
-	err = conn.QueryRow(ctx, claimStatement, eventID, j.node).Scan(&c.Epoch, &c.LastSeq, &c.Now)
+	err = conn.QueryRow(ctx, statement, eventID, node).Scan(into...)
 	// The connection serves other claims next: nobody may be evicted in its name any more.
 	stop()
 	evicting.Wait()
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return messages.Claim{}, &messages.EventNotFoundError{EventID: eventID}
+		return &messages.EventNotFoundError{EventID: eventID}
 	case err != nil:
-		return messages.Claim{}, j.db.failed(op, err)
+		return db.failed(op, err)
 	}
-	return c, nil
+	return nil
 }
 
 // evictBlockers terminates our own connections that block the backend pid, time and again from claimPatience on, until
-// ctx ends. What fails here shows in the claim, which goes on waiting.
+// ctx ends. What fails here shows in the claim, which goes on waiting. It takes milliseconds, so that claims take turns.
 func (db *DB) evictBlockers(ctx context.Context, pid uint32) {
 	wait := time.NewTimer(claimPatience)
 	defer wait.Stop()
@@ -81,7 +90,7 @@ func (db *DB) evictBlockers(ctx context.Context, pid uint32) {
 		}
 		evictCtx, done := context.WithTimeout(context.WithoutCancel(ctx), evictTimeout)
 		var evicted int
-		_ = db.queries.QueryRow(evictCtx, evictStatement, pid, applicationPrefix).Scan(&evicted)
+		_ = db.evictions.QueryRow(evictCtx, evictStatement, pid, applicationPrefix).Scan(&evicted)
 		done()
 		wait.Reset(evictAgainAfter)
 	}

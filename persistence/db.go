@@ -6,7 +6,8 @@
 //  1. A batch is committed whole or not at all, and only under the epoch that stands (Journal.Commit).
 //  2. A claim ends every older epoch, within about a second, whatever the older owner is doing (Journal.Claim).
 //  3. The read model never moves backwards, and never past the journal (ReadModel.Project).
-//  4. Places in a waiting room are dense and unique (Sessions.Join).
+//  4. Places in a waiting room are dense and unique (Sessions.Join), and admitted in their order, by the admission that
+//     claimed the event last, never more at once or in a second than its settings allow (Admissions.Admit).
 //  5. Every error says the operation. What is not one of the named errors leaves open whether a write took effect.
 package persistence
 
@@ -14,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 	"time"
@@ -32,6 +34,8 @@ const (
 	queryConnsDefault = 8
 	// Claims have connections of their own, so that stuck commits cannot keep anybody from ending them.
 	claimConnsMax = 4
+	// Nor can reads that take their time: who ends what blocks a claim has one that nobody else takes.
+	evictConnsMax = 1
 	// Postgres is near; a connect that takes longer is one to a server that is away.
 	connectTimeout = 2 * time.Second
 	// Backstops in the server, for statements whose client has gone: far above what any of ours takes.
@@ -43,18 +47,31 @@ const (
 	idleInTransactionMillisMax = 10_000
 )
 
+// Settings on which what we promise hangs, whatever the server's defaults: what is acknowledged is on disk, and who has
+// waited for a row then sees it, and all beside it, as it is.
+var always = map[string]string{
+	"synchronous_commit":                  "on",
+	"default_transaction_isolation":       "read committed",
+	"idle_in_transaction_session_timeout": strconv.Itoa(idleInTransactionMillisMax),
+}
+
 // Every statement of ours finds its rows by key. Tables that grow faster than statistics are gathered would make the
-// planner read them whole for a join: these settings keep it from that.
-var byKey = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+// planner read them whole for a join: these settings keep it from that. Where it has no other way, it thinks the statement
+// so dear that it would compile it first, which takes longer than any of ours.
+var byKey = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 
 // Options of a DB. The zero value works.
 type Options struct {
 	// Name of this process as pg_stat_activity shows it, after "boxoffice-". Default "server".
 	Name string
-	// CommitConns bounds the commits, joins and ledger writes in flight. Default 16.
+	// CommitConns bounds the commits, admissions, joins and ledger writes in flight; joins take half of them at most.
+	// Default 16.
 	CommitConns int
 	// QueryConns bounds the reads and projections in flight. Default 8.
 	QueryConns int
+	// Demand hears, after the commit, of events where somebody has begun to wait, or a place has become free for somebody
+	// who does. It must not block. Default nil: who admits finds out by looking.
+	Demand interface{ Announce(eventIDs ...string) }
 
 	// dial replaces the network in tests.
 	dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -62,13 +79,13 @@ type Options struct {
 
 // DB is a database of boxoffice, brought up to date by migrations.Up. It is safe for concurrent use.
 type DB struct {
-	commits *pgxpool.Pool
-	claims  *pgxpool.Pool
-	queries *pgxpool.Pool
-	name    string
-	plans   planCache
-	joins   *batcher[*joinCall]
-	ledger  *batcher[*ledgerCall]
+	commits, claims, evictions, queries *pgxpool.Pool
+
+	name   string
+	demand interface{ Announce(eventIDs ...string) }
+	plans  planCache
+	joins  *batcher[*joinCall] // by event
+	ledger *batcher[*ledgerCall]
 }
 
 // Open connects to the Postgres at url, and fails if it does not answer.
@@ -82,25 +99,22 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.QueryConns == 0 {
 		o.QueryConns = queryConnsDefault
 	}
-	db := &DB{name: applicationPrefix + "-" + o.Name}
-	db.joins = newBatcher(joinBatchMax, joinsWaitingMax, db.flushJoins)
-	db.ledger = newBatcher(ledgerBatchMax, ledgerWaitingMax, db.flushLedger)
+	db := &DB{name: applicationPrefix + "-" + o.Name, demand: o.Demand}
+	db.joins = newBatcher(joinBatchMax, joinsMax, max(1, o.CommitConns/2), db.flushJoins)
+	db.ledger = newBatcher(ledgerBatchMax, ledgerMax, 1, db.flushLedger)
 
-	commit := map[string]string{
-		"application_name":                    db.name,
-		"synchronous_commit":                  "on", // what is acknowledged is on disk, whatever the server's default
-		"statement_timeout":                   strconv.Itoa(commitStatementMillisMax),
-		"idle_in_transaction_session_timeout": strconv.Itoa(idleInTransactionMillisMax),
-	}
+	commit := map[string]string{"statement_timeout": strconv.Itoa(commitStatementMillisMax)}
 	query := map[string]string{
-		"application_name":                    db.name,
-		"synchronous_commit":                  "on",
-		"statement_timeout":                   strconv.Itoa(queryStatementMillisMax),
-		"lock_timeout":                        strconv.Itoa(queryLockMillisMax),
-		"idle_in_transaction_session_timeout": strconv.Itoa(idleInTransactionMillisMax),
+		"statement_timeout": strconv.Itoa(queryStatementMillisMax),
+		"lock_timeout":      strconv.Itoa(queryLockMillisMax),
 	}
-	for k, v := range byKey {
-		commit[k], query[k] = v, v
+	// The first few in an index's order are read from the index, and not all that could follow them.
+	commit["enable_bitmapscan"] = "off"
+	// There is one good plan for each statement, however many rows it is given: it need not be made again each time.
+	commit["plan_cache_mode"] = "force_generic_plan"
+	for _, all := range []map[string]string{always, byKey, {"application_name": db.name}} {
+		maps.Copy(commit, all)
+		maps.Copy(query, all)
 	}
 	for _, p := range []struct {
 		pool  **pgxpool.Pool
@@ -109,6 +123,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	}{
 		{&db.commits, o.CommitConns, commit},
 		{&db.claims, claimConnsMax, commit},
+		{&db.evictions, evictConnsMax, query},
 		{&db.queries, o.QueryConns, query},
 	} {
 		pool, err := openPool(ctx, url, p.conns, p.set, o)
@@ -160,10 +175,21 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // Close waits for what is being done and closes all connections.
 func (db *DB) Close() {
-	for _, p := range []*pgxpool.Pool{db.commits, db.claims, db.queries} {
+	for _, p := range db.pools() {
 		if p != nil {
 			p.Close()
 		}
+	}
+}
+
+func (db *DB) pools() []*pgxpool.Pool {
+	return []*pgxpool.Pool{db.commits, db.claims, db.evictions, db.queries}
+}
+
+// announce tells of demand in the events, if there are any.
+func (db *DB) announce(eventIDs ...string) {
+	if db.demand != nil && len(eventIDs) > 0 {
+		db.demand.Announce(eventIDs...)
 	}
 }
 
@@ -171,9 +197,9 @@ func (db *DB) Close() {
 // does not have to fail once after its return.
 func (db *DB) failed(op string, err error) error {
 	if lost(err) {
-		db.commits.Reset()
-		db.claims.Reset()
-		db.queries.Reset()
+		for _, p := range db.pools() {
+			p.Reset()
+		}
 	}
 	return fmt.Errorf("%s: %w", op, err)
 }

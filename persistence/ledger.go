@@ -15,8 +15,10 @@ import (
 
 const (
 	ledgerBatchMax = 256
+	// One batch at a time, whatever it is of.
+	ledgerKey = ""
 	// At some thousand operations a second, who would wait longer than a few seconds has given up.
-	ledgerWaitingMax = 20_000
+	ledgerMax = 20_000
 	// Somebody else's operation on the same authorization between our reading and our writing: read and decide anew.
 	// More often than this it is no race but a key in use elsewhere.
 	ledgerTriesMax = 5
@@ -63,7 +65,7 @@ type ledgerCall struct {
 // and what it said last is what counts; it must not keep or change history. When Update returns nil, all that decide
 // saw and said is on disk. messages.ErrOverloaded where too many wait.
 func (l *Ledger) Update(ctx context.Context, authorization string, decide func(history []messages.LedgerRow) []messages.LedgerRow) error {
-	if err := l.db.ledger.do(ctx, &ledgerCall{authorization, decide}); err != nil {
+	if err := l.db.ledger.do(ctx, ledgerKey, &ledgerCall{authorization, decide}); err != nil {
 		return fmt.Errorf("update the payment ledger: %w", err)
 	}
 	return nil
@@ -99,7 +101,7 @@ func (l *Ledger) Rows(ctx context.Context, eventID string) ([]messages.LedgerRow
 
 // flushLedger reads, decides and appends for a batch: no lock is held, the keys of the table tell when somebody else
 // was faster.
-func (db *DB) flushLedger(ctx context.Context, calls []*ledgerCall) (err error) {
+func (db *DB) flushLedger(ctx context.Context, _ string, calls []*ledgerCall) (err error) {
 	for range ledgerTriesMax {
 		err = db.appendLedger(ctx, calls)
 		var refused *pgconn.PgError

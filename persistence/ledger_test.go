@@ -1,8 +1,6 @@
 package persistence
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"sync"
@@ -70,49 +68,11 @@ func TestLedgerForeignKey(t *testing.T) {
 		{&ledgerCall{"a3", authorizeOnce("k1")}, make(chan error, 1)},
 		{&ledgerCall{"a2", authorizeOnce("k2")}, make(chan error, 1)},
 	}
-	db.ledger.write(t.Context(), batch)
+	db.ledger.write(t.Context(), ledgerKey, batch)
 	if err := <-batch[0].done; !breaksConstraint(err) {
 		t.Errorf("a key used elsewhere: %v", err)
 	}
 	if err := <-batch[1].done; err != nil {
 		t.Errorf("beside it: %v", err)
-	}
-}
-
-// Goal: the batcher refuses rather than grow without bound, and gives up no item. Method: a flush that waits.
-func TestBatcherBound(t *testing.T) {
-	t.Parallel()
-	release, began := make(chan struct{}), make(chan []int, 10)
-	b := newBatcher(2, 3, flushThat(release, began))
-	results := make(chan error, 4)
-	go func() { results <- b.do(t.Context(), 0) }()
-	<-began
-	for i := 1; i <= 3; i++ {
-		go func() { results <- b.do(t.Context(), i) }()
-	}
-	for waiting := 0; waiting < 3; {
-		b.mu.Lock()
-		waiting = len(b.waiting)
-		b.mu.Unlock()
-	}
-	if err := b.do(t.Context(), 4); !errors.Is(err, messages.ErrOverloaded) {
-		t.Errorf("the fourth that waits: %v, want ErrOverloaded", err)
-	}
-	close(release)
-	for range 4 {
-		if err := <-results; err != nil {
-			t.Error(err)
-		}
-	}
-	if first, second := <-began, <-began; len(first) != 2 || len(second) != 1 {
-		t.Errorf("batches %v, %v", first, second)
-	}
-}
-
-func flushThat(release chan struct{}, began chan []int) func(context.Context, []int) error {
-	return func(_ context.Context, items []int) error {
-		began <- items
-		<-release
-		return nil
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"boxoffice/actors"
+	"boxoffice/actors/admission"
 	"boxoffice/http"
 	"boxoffice/migrations"
 	"boxoffice/persistence/memory"
@@ -18,6 +19,7 @@ var (
 	_ http.Catalogue   = (*Catalogue)(nil)
 	_ http.Sessions    = (*Sessions)(nil)
 	_ http.Records     = (*Records)(nil)
+	_ admission.Rooms  = (*Admissions)(nil)
 	_ actors.Journal   = (*memory.Journal)(nil)
 	_ actors.ReadModel = (*memory.ReadModel)(nil)
 	_ actors.Catalogue = (*memory.Catalogue)(nil)

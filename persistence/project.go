@@ -53,13 +53,29 @@ select $1, c.* from unnest($2::bytea[], $3::int[], $4::text[], $5::bigint[], $6:
 on conflict (event_id, order_id, attempt) do update set
     status = excluded.status, amount = excluded.amount, code = excluded.code`
 
-	// A session that has ended stays as it ended, but the count of its orders is the journal's. $3 is where it ends,
-	// empty where it does not. Others update sessions too: no ctid here.
+	// Others update sessions too: no ctid here, and their rows are locked first, in the order that showStatement keeps.
+	projectSessionsLockStatement = `
+select from session where event_id = $1 and session_id = any ($2::bytea[]) order by session_id for update`
+
+	// A session that has ended stays as it ended, also by time, but the count of its orders is the journal's. $3 is where it
+	// ends, empty where it does not.
 	projectSessionsStatement = `
 update session set
     completed = $4,
-    status = case when $3 <> '' and status in ('WAITING', 'ACTIVE') then $3 else status end
+    status = case
+        when $3 = '' or status not in ('WAITING', 'ACTIVE') then status
+        when ends_at <= now_ms() then 'EXPIRED'
+        else $3 end,
+    ended_at = case when $3 = '' or status not in ('WAITING', 'ACTIVE') then ended_at else least(ends_at, now_ms()) end
 where event_id = $1 and session_id = any ($2::bytea[])`
+
+	// As settings change, whoever sleeps until a far due must look again. An admission under way may have read the settings
+	// of before: it is waited for, whatever stands there now. It comes first: whoever admits has this row before those of
+	// sessions, too.
+	projectWakeStatement = `
+update admission set next_due = least(next_due, now_ms()) where event_id = $1 and next_due is not null`
+
+	projectDemandStatement = `select exists (select from admission where event_id = $1 and next_due is not null)`
 
 	projectSnapshotStatement = `
 insert into snapshot as s (event_id, seq, state) values ($1, $2, $3)
@@ -88,7 +104,8 @@ func (m *ReadModel) Project(ctx context.Context, p messages.Projection) error {
 	if p.From >= p.To {
 		return fmt.Errorf("%s: not forward", op)
 	}
-	batch, err := projectBatch(p)
+	var wakes bool // whoever admits: there may be room for somebody who waits
+	batch, err := projectBatch(p, &wakes)
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
@@ -109,11 +126,20 @@ func (m *ReadModel) Project(ctx context.Context, p messages.Projection) error {
 	if err != nil {
 		return m.db.failed(op, err)
 	}
+	if wakes {
+		m.db.announce(p.EventID)
+	}
 	return nil
 }
 
-func projectBatch(p messages.Projection) (*pgx.Batch, error) {
+func projectBatch(p messages.Projection, wakes *bool) (*pgx.Batch, error) {
 	b := new(pgx.Batch)
+	if p.Event != nil {
+		b.Queue(projectWakeStatement, p.EventID).Exec(func(done pgconn.CommandTag) error {
+			*wakes = done.RowsAffected() > 0
+			return nil
+		})
+	}
 	if len(p.Seats) > 0 {
 		queueSeats(b, p)
 	}
@@ -126,7 +152,7 @@ func projectBatch(p messages.Projection) (*pgx.Batch, error) {
 		queuePayments(b, p)
 	}
 	if len(p.Sessions) > 0 {
-		queueSessions(b, p)
+		queueSessions(b, p, wakes)
 	}
 	if p.Event != nil {
 		c, err := eventColumnsOf(p.Event)
@@ -186,12 +212,14 @@ func queuePayments(b *pgx.Batch, p messages.Projection) {
 }
 
 // queueSessions queues one statement for all sessions that have come to the same: a handful.
-func queueSessions(b *pgx.Batch, p messages.Projection) {
+func queueSessions(b *pgx.Batch, p messages.Projection, wakes *bool) {
 	type state struct {
 		ended     messages.SessionStatus
 		completed uint32
 	}
 	ids := map[state][][]byte{}
+	all := make([][]byte, len(p.Sessions))
+	ends := false
 	for i := range p.Sessions {
 		r := &p.Sessions[i]
 		s := state{completed: r.Completed}
@@ -202,9 +230,15 @@ func queueSessions(b *pgx.Batch, p messages.Projection) {
 			s.ended = messages.SessionCompleted
 		}
 		ids[s] = append(ids[s], r.SessionID[:])
+		all[i] = r.SessionID[:]
+		ends = ends || s.ended != ""
 	}
+	b.Queue(projectSessionsLockStatement, p.EventID, all)
 	for s, ids := range ids {
 		b.Queue(projectSessionsStatement, p.EventID, ids, string(s.ended), s.completed)
+	}
+	if ends {
+		b.Queue(projectDemandStatement, p.EventID).QueryRow(func(row pgx.Row) error { return row.Scan(wakes) })
 	}
 }
 

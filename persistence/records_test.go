@@ -161,7 +161,7 @@ func TestAuditStandsStill(t *testing.T) {
 	t.Parallel()
 	db, url := open(t)
 	create(t, db, "E1", 10)
-	join(t, db, messages.Join{EventID: "E1", SessionID: journaltest.ID("session", 1), ActiveTTL: ttl})
+	join(t, db, messages.Join{EventID: "E1", SessionID: journaltest.ID("session", 1)})
 	other := outsider(t, url)
 	execute(t, other, "begin")
 	execute(t, other, "lock table journal, seat in access exclusive mode")
@@ -191,7 +191,7 @@ func TestAuditStandsStill(t *testing.T) {
 		t.Fatal(a.err)
 	}
 	if len(a.Entries) != 1 || a.LastSeq != 1 || a.NextDue != 0 || a.Seats[1].State != 'A' || len(a.Tickets)+len(a.Ledger) != 0 ||
-		a.Sessions[0] != (messages.SessionState{SessionID: journaltest.ID("session", 1), Status: messages.SessionActive}) {
+		a.Sessions[0] != (messages.SessionState{SessionID: journaltest.ID("session", 1), Status: messages.SessionActive, Place: 1}) {
 		t.Errorf("in the midst: %+v", a.Audit)
 	}
 	after, err := db.Audit(t.Context(), "E1")

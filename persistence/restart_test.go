@@ -111,7 +111,7 @@ func (l *load) own(ctx context.Context, db *DB, id string, e int) {
 
 func (l *load) join(ctx context.Context, db *DB, id string, e int) {
 	for n := 0; ctx.Err() == nil; n++ {
-		j := messages.Join{EventID: id, SessionID: journaltest.ID(id, n), ActiveTTL: ttl}
+		j := messages.Join{EventID: id, SessionID: journaltest.ID(id, n)}
 		if _, _, err := db.Sessions().Join(ctx, j); err == nil {
 			l.joined[e]++
 			l.done.Add(1)

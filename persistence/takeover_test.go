@@ -126,6 +126,36 @@ func TestClaimFromStuckCommit(t *testing.T) {
 	}
 }
 
+// Goal: reads that take all their connections keep no claim from ending who is in its way.
+func TestClaimBesideReads(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	old, fresh := openAt(t, url, Options{Name: "old"}), openAt(t, url, Options{Name: "fresh", QueryConns: 1})
+	create(t, old, "E1", 10)
+	c, err := old.Journal("a").Claim(t.Context(), "E1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := outsider(t, url)
+	unblock := block(t, other, blockers["for a seat's other ticket"].statement)
+	done := make(chan error, 1)
+	go func() { done <- old.Journal("a").Commit(t.Context(), saleBatch(c.Epoch, 2)) }()
+	waitForWaiting(t, other)
+
+	read, err := fresh.queries.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(read.Release)
+	claimed := takeOver(t, fresh, true)
+	read.Release()
+	unblock()
+	if err := <-done; err == nil {
+		t.Error("the stuck commit was written")
+	}
+	nothingWritten(t, fresh, claimed)
+}
+
 // The same with an owner whose process is stopped by the kernel while its statement waits, and goes on later.
 func TestClaimFromFrozenProcess(t *testing.T) {
 	for name, by := range blockers {
@@ -210,6 +240,25 @@ func frozenOwner(url string) {
 		return
 	}
 	fmt.Print(strconv.Quote(fmt.Sprint(first)), strconv.Quote(fmt.Sprint(second)))
+}
+
+// Goal: what we promise does not hang on the defaults of the server, its roles or databases.
+func TestConnectionsAreSet(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	admin := outsider(t, url)
+	for _, set := range []string{"default_transaction_isolation = 'serializable'", "synchronous_commit = off"} {
+		execute(t, admin, fmt.Sprintf("alter database %q set %s", admin.Config().Database, set))
+	}
+	db := openAt(t, url, Options{})
+	for i, pool := range db.pools() {
+		var isolation, commit string
+		const query = `select current_setting('transaction_isolation'), current_setting('synchronous_commit')`
+		err := pool.QueryRow(t.Context(), query).Scan(&isolation, &commit)
+		if err != nil || isolation != "read committed" || commit != "on" {
+			t.Errorf("pool %d: isolation %q, synchronous_commit %q, %v", i, isolation, commit, err)
+		}
+	}
 }
 
 // Goal: a claim terminates no connection that is not ours. Method: an outsider holds the owner's row; the claim waits

@@ -178,17 +178,67 @@ func (s *server) join(event string) (buyer, error) { return s.joinAs(event, rand
 
 // joinAs joins under a key: the same key is the same buyer. joined is the answer also where there is an error.
 func (s *server) joinAs(event, key string) (buyer, error) {
+	b, err := s.enter(event, key)
+	if err == nil && b.token == "" {
+		return buyer{joined: b.joined}, fmt.Errorf("join: not admitted: %s", b.joined.body)
+	}
+	return b, err
+}
+
+// enter joins under a key, and may have to wait: token is "" then. joined is the answer also where there is an error.
+func (s *server) enter(event, key string) (buyer, error) {
 	public, _ := s.at()
 	a := s.send("POST", public+"/api/waiting-room/sessions", "", key, `{"eventId":"`+event+`"}`)
 	if err := a.is(201); err != nil {
 		return buyer{joined: a}, err
 	}
-	var session struct{ SessionID, Status, AccessToken string }
-	a.into(&session)
-	if session.Status != "ACTIVE" || session.AccessToken == "" {
-		return buyer{joined: a}, fmt.Errorf("join: not admitted: %s", a.body)
+	v := a.session()
+	return buyer{s: s, event: event, sessionID: v.SessionID, token: v.AccessToken, joined: a}, v.sound()
+}
+
+// session as the contract shows it.
+type session struct {
+	SessionID, EventID, Status string
+	Position                   *int64
+	ETASeconds                 *float64
+	AccessToken                string
+	ActiveUntil                time.Time
+}
+
+func (a answer) session() (v session) {
+	a.into(&v)
+	return v
+}
+
+// sound is nil where what is shown goes with the status.
+func (v session) sound() error {
+	active := v.Status == "ACTIVE"
+	if active != (v.AccessToken != "") || active == v.ActiveUntil.IsZero() || (v.Position != nil && (v.Status != "WAITING" || *v.Position < 1)) {
+		return fmt.Errorf("a session is shown as %+v", v)
 	}
-	return buyer{s: s, event: event, sessionID: session.SessionID, token: session.AccessToken, joined: a}, nil
+	return nil
+}
+
+// look at the session, which shows its buyer up.
+func (b buyer) look() answer { return b.s.get("/api/waiting-room/sessions/" + b.sessionID) }
+
+// becomes waits until the session is in a status, and takes the token of an active one.
+func (b *buyer) becomes(status string) error {
+	return poll(patience, func() error {
+		a := b.look()
+		if err := a.is(200); err != nil {
+			return err
+		}
+		v := a.session()
+		if err := v.sound(); err != nil {
+			return err
+		}
+		if v.Status != status {
+			return fmt.Errorf("the session is %s, not %s", v.Status, status)
+		}
+		b.token = v.AccessToken
+		return nil
+	})
 }
 
 // create an order.

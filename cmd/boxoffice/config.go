@@ -12,6 +12,7 @@ import (
 // config is what the environment says. README.md lists the names with their meaning.
 type config struct {
 	databaseURL  string
+	redisURL     string // "": none
 	httpAddr     string
 	adminAddr    string
 	adminToken   string
@@ -29,6 +30,7 @@ const paymentDelayMax = 5 * time.Second
 func loadConfig(getenv func(string) string) (config, error) {
 	c := config{
 		databaseURL: getenv("DATABASE_URL"),
+		redisURL:    getenv("REDIS_URL"),
 		httpAddr:    or(getenv("BOXOFFICE_HTTP_ADDR"), ":8080"),
 		adminAddr:   or(getenv("BOXOFFICE_ADMIN_ADDR"), "127.0.0.1:8081"),
 		adminToken:  getenv("BOXOFFICE_ADMIN_TOKEN"),

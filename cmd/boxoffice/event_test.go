@@ -38,11 +38,11 @@ func seatID(row, number int) string { return fmt.Sprintf("R%d-%d", row, number) 
 // price of a seat of a hall.
 const price = 1500
 
-// newEvent is the body that creates an event; settings win over what stands here.
+// newEvent is the body that creates an event; settings win over what stands here. Without them it has no waiting room.
 func newEvent(id, plan string, settings map[string]any) string {
 	body := map[string]any{
 		"eventId": id, "name": "Concert " + id, "venue": "Hall", "startsAt": "2030-01-01T20:00:00Z", "currency": "EUR",
-		"prices": map[string]int{"K": price}, "seatingPlan": json.RawMessage(plan),
+		"prices": map[string]int{"K": price}, "seatingPlan": json.RawMessage(plan), "waitingRoom": map[string]any{"enabled": false},
 	}
 	maps.Copy(body, settings)
 	b, err := json.Marshal(body)

@@ -2,12 +2,15 @@ package main_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +27,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(bareFiberEnv) != "" {
 		bareFiber()
 		return
+	}
+	// One more than the default on two cores: a minute without Redis is spent waiting.
+	if err := flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+1)); err != nil {
+		panic(err)
 	}
 	pgtest.Main(m, migrations.Up)
 }

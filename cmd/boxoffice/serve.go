@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"boxoffice/actors"
+	"boxoffice/actors/admission"
 	"boxoffice/actors/payment"
 	"boxoffice/actors/ticket"
 	"boxoffice/cluster"
@@ -34,6 +36,12 @@ const (
 	// callsMax bounds the calls to the payment provider at once, projectionsMax the projections.
 	callsMax       = 256
 	projectionsMax = 4
+	// admissionsMax lets in at once; pullsMax waiting rooms wait for Redis at once, each on a connection, and more look once
+	// a second.
+	admissionsMax = 8
+	pullsMax      = 128
+	// acksQueuedMax acknowledgements wait for one of them to be over.
+	acksQueuedMax = 64
 	// queuedMax is what may wait for each of them: an event has one commit and one projection at most, so this bounds
 	// the events that a node can have active under load.
 	queuedMax = 65_536
@@ -47,16 +55,27 @@ func serve(ctx context.Context, logs io.Writer) error {
 	}
 	log := slog.New(slog.NewTextHandler(logs, nil))
 	slog.SetDefault(log)
-	db, err := persistence.Open(ctx, c.databaseURL, persistence.Options{Name: "server"})
+	live := &live{node: rand.Text()}
+	options := persistence.Options{Name: "server"}
+	if c.redisURL != "" {
+		if live.redis, err = persistence.OpenRedis(ctx, c.redisURL, log); err != nil {
+			return fmt.Errorf("REDIS_URL: %w", err)
+		}
+		options.Demand = announcer{live.redis}
+	} else {
+		log.Warn("REDIS_URL is not set: waiting rooms look once a second who is next, rates are limited by this process alone")
+	}
+	db, err := persistence.Open(ctx, c.databaseURL, options)
 	if err != nil {
+		closeWithin(log, live.close)
 		return err
 	}
 	lock, err := db.HoldServerLock(ctx)
 	if err != nil {
-		closeWithin(log, db.Close)
+		closeWithin(log, live.close, db.Close)
 		return err
 	}
-	defer closeWithin(log, lock.Release, db.Close)
+	defer closeWithin(log, live.close, lock.Release, db.Close)
 	// Not before the lock is held: another version may be at work.
 	if err := migrations.Up(ctx, c.databaseURL); err != nil {
 		return fmt.Errorf("bringing the database up to date: %w", err)
@@ -66,24 +85,26 @@ func serve(ctx context.Context, logs io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("ticket keys: %w", err)
 	}
-	node := cluster.NewNode(newEnv(db, signer, c, log), lock.Held)
-	server, err := newServer(c, db, node, signer, lock, log)
+	clock := cluster.NewClock()
+	node := cluster.NewNode(newEnv(db, signer, live, clock, c, log), newRooms(db, live, clock, log), lock.Held)
+	server, err := newServer(c, db, live.redis, node, signer, lock, log)
 	if err != nil {
 		return err
 	}
-	return answer(ctx, c, db, lock, node, server, log)
+	live.server.Store(server)
+	return answer(ctx, c, db, live, lock, node, server, log)
 }
 
 // newEnv wires what event actors have of the world.
-func newEnv(db *persistence.DB, signer *ticket.Signer, c config, log *slog.Logger) actors.Env {
-	host, _ := os.Hostname()
+func newEnv(db *persistence.DB, signer *ticket.Signer, live actors.Publisher, clock actors.Clock, c config, log *slog.Logger) actors.Env {
 	return actors.Env{
-		Journal:     db.Journal(host),
+		Journal:     db.Journal(nodeID()),
 		ReadModel:   db.ReadModel(),
 		Provider:    payment.NewMock(db.Ledger(), payment.MockConfig{Delay: c.paymentDelay, Wait: wait}),
 		Issuer:      signer,
 		Render:      http.Render,
-		Clock:       cluster.NewClock(),
+		Live:        live,
+		Clock:       clock,
 		Activations: cluster.NewPool(activationsMax, queuedMax),
 		Commits:     cluster.NewPool(commitsMax, queuedMax),
 		Calls:       cluster.NewPool(callsMax, queuedMax),
@@ -92,18 +113,40 @@ func newEnv(db *persistence.DB, signer *ticket.Signer, c config, log *slog.Logge
 	}
 }
 
+// newRooms wires what admissions have of it.
+func newRooms(db *persistence.DB, live *live, clock actors.Clock, log *slog.Logger) admission.Env {
+	env := admission.Env{
+		Rooms: db.Admissions(nodeID()),
+		Live:  live, Clock: clock,
+		Claims:     cluster.NewPool(activationsMax, queuedMax),
+		Admissions: cluster.NewPool(admissionsMax, queuedMax),
+		Pulls:      cluster.NewPool(pullsMax, acksQueuedMax),
+		Log:        log,
+	}
+	if live.redis != nil {
+		env.Demand = live.redis
+	}
+	return env
+}
+
+func nodeID() string {
+	host, _ := os.Hostname()
+	return host
+}
+
 func newServer(
-	c config, db *persistence.DB, node *cluster.Node, signer *ticket.Signer, lock *persistence.ServerLock, log *slog.Logger,
+	c config, db *persistence.DB, redis *persistence.Redis, node *cluster.Node, signer *ticket.Signer, lock *persistence.ServerLock, log *slog.Logger,
 ) (*http.Server, error) {
 	keys := make([]http.TicketKey, 0, len(signer.PublicKeys()))
 	for _, k := range signer.PublicKeys() {
 		keys = append(keys, http.TicketKey{KeyID: k.ID, PublicKey: k.Key})
 	}
-	return http.New(http.Config{
+	config := http.Config{
 		Engine: node, Catalogue: db.Catalogue(), Organiser: actors.NewOrganiser(db.Catalogue()),
 		Sessions: db.Sessions(), Records: db.Records(),
 		TokenKeys: c.tokenKeys, TicketKeys: keys, AdminToken: c.adminToken, Logger: log,
 		JoinsPerMinutePerIP: c.limits.joins, OrdersPerMinutePerSession: c.limits.orders,
+		SessionsPerIPMax: c.limits.sessions, StreamsMax: c.limits.streams, StreamsPerIPMax: c.limits.streamsPerIP,
 		ConnsPerIPMax: c.limits.conns, TrustedProxies: c.limits.proxies,
 		Ready: func(ctx context.Context) error {
 			if !lock.Held() {
@@ -111,12 +154,16 @@ func newServer(
 			}
 			return db.Ping(ctx)
 		},
-	})
+	}
+	if redis != nil {
+		config.Subscriptions, config.Rates = redis, redis
+	}
+	return http.New(config)
 }
 
 // answer HTTP and wake what is due, until ctx ends, the lock is lost for good, or a listener fails.
 func answer(
-	ctx context.Context, c config, db *persistence.DB, lock *persistence.ServerLock, node *cluster.Node, server *http.Server, log *slog.Logger,
+	ctx context.Context, c config, db *persistence.DB, live *live, lock *persistence.ServerLock, node *cluster.Node, server *http.Server, log *slog.Logger,
 ) error {
 	public, err := net.Listen("tcp", c.httpAddr)
 	if err != nil {
@@ -127,11 +174,9 @@ func answer(
 		return errors.Join(fmt.Errorf("BOXOFFICE_ADMIN_ADDR: %w", err), public.Close())
 	}
 	waking, stopWaking := context.WithCancel(ctx)
-	woken := make(chan struct{})
-	go func() {
-		defer close(woken)
-		node.RunWaker(waking, db.Due, log)
-	}()
+	var background sync.WaitGroup
+	background.Go(func() { node.RunWaker(waking, db.Due, db.AdmissionsDue, log) })
+	background.Go(func() { live.listen(waking) })
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(public, admin) }()
 	log.Info("serving", "http", public.Addr().String(), "admin", admin.Addr().String())
@@ -152,16 +197,21 @@ func answer(
 		log.Warn("requests given up", "error", e)
 	}
 	node.Drain(draining)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		background.Wait()
+	}()
 	select {
-	case <-woken:
+	case <-stopped:
 	case <-draining.Done(): // it waits for an activation that hangs
 	}
 	log.Info("drained")
 	return err
 }
 
-// closeWithin closes one after the other, and leaves to the kernel what takes longer than closeMax: a database that is
-// frozen answers no farewell.
+// closeWithin closes one after the other, and leaves to the kernel what takes longer than closeMax in all: a database that
+// is frozen answers no farewell.
 func closeWithin(log *slog.Logger, closers ...func()) {
 	closed := make(chan struct{})
 	go func() {
@@ -173,7 +223,7 @@ func closeWithin(log *slog.Logger, closers ...func()) {
 	select {
 	case <-closed:
 	case <-time.After(closeMax):
-		log.Warn("connections to the database given up")
+		log.Warn("connections given up")
 	}
 }
 

@@ -44,6 +44,12 @@ func TestVerifyFindsTampering(t *testing.T) {
 		{"session-goes-on", `update session set status = 'ACTIVE' where event_id = $1 and completed = 1`, []string{"session", "has ended it", "ACTIVE"}},
 		{"session-left-goes-on", `update session set status = 'WAITING' where event_id = $1 and status = 'LEFT'`, []string{"session", "has ended it", "WAITING"}},
 		{"session-held-up", `update session set status = 'COMPLETED' where event_id = $1 and completed = 0 and status = 'ACTIVE'`, []string{"session", "lets it go on"}},
+		{"line-passed-over", `update session set status = 'WAITING' where event_id = $1 and status = 'LEFT'`, []string{"the waiting room", "never be let in"}},
+		{"line-asleep", `with s as (update session set status = 'WAITING' where event_id = $1 and status = 'LEFT')
+			update admission set head = 0, next_due = null where event_id = $1`, []string{"the waiting room", "nothing is due"}},
+		{"line-short", `update admission set last_place = last_place - 1, head = 0 where event_id = $1`, []string{"the waiting room", "next one would get"}},
+		{"line-gap", `with s as (select max(place) as place from session where event_id = $1)
+			update session set place = s.place + 3 from s where event_id = $1 and session.place = s.place`, []string{"the waiting room", "follows place"}},
 		{"captured-a-void", `insert into mock_payment
 			select authorize_key, 9, 'tampered-1', 'capture', '', event_id, token, reference, currency, amount, at
 			from mock_payment m where event_id = $1 and kind = 'authorize'

@@ -75,7 +75,8 @@ func importDemo(ctx context.Context, env *settings) error {
 }
 
 // walkthrough buys two seats. It needs a POSIX shell, curl and sed: the values that the next step wants
-// are cut out of the JSON. The keys can be constants, since a key's scope is the session.
+// are cut out of the JSON. The curl that listens would notice only at the next event that nobody reads any more: it is
+// ended. The keys can be constants, since a key's scope is the session.
 const walkthrough = `
 boxoffice is ready at BASE_URL (organiser: http://ADMIN_ADDR, token ADMIN_TOKEN)
 On sale: E1, Riethsporthalle Erfurt — Demo. To buy two seats, paste into another shell:
@@ -84,24 +85,28 @@ On sale: E1, Riethsporthalle Erfurt — Demo. To buy two seats, paste into anoth
 BASE=BASE_URL
 JSON='Content-Type: application/json'
 
-# 1. join: a session, and the token that lets its holder order
+# 1. join the waiting room
 SESSION=$(curl -sS -X POST "$BASE/api/waiting-room/sessions" -H "$JSON" -d '{"eventId":"E1"}')
 printf '%s\n' "$SESSION"
 SESSION_ID=$(printf '%s' "$SESSION" | sed -n 's/.*"sessionId": *"\([^"]*\)".*/\1/p')
-TOKEN=$(printf '%s' "$SESSION" | sed -n 's/.*"accessToken": *"\([^"]*\)".*/\1/p')
 
-# 2. order
+# 2. listen until the event waiting-room-active brings the token that lets its holder order (to watch: curl -N that address)
+TOKEN=$(sh -c 'echo $$; exec curl -sSN "$0"' "$BASE/api/sse/waiting-room/sessions/$SESSION_ID" | {
+  read -r CURL; sed -n '/"accessToken"/{s/.*"accessToken": *"\([^"]*\)".*/\1/p;q;}'; kill "$CURL"; })
+printf 'token %s\n' "$TOKEN"
+
+# 3. order
 ORDER=$(curl -sS -X POST "$BASE/api/orders" -H "Authorization: Bearer $TOKEN" -H 'Idempotency-Key: order-1' -H "$JSON" -d '{"eventId":"E1"}')
 printf '%s\n' "$ORDER"
 ORDER_ID=$(printf '%s' "$ORDER" | sed -n 's/.*"orderId": *"\([^"]*\)".*/\1/p')
 
-# 3. confirm: holds the best two seats and authorizes the payment
+# 4. confirm: holds the best two seats and authorizes the payment
 curl -sS -X POST "$BASE/api/orders/${ORDER_ID}:confirm" -H "Authorization: Bearer $TOKEN" -H 'Idempotency-Key: confirm-1' -H "$JSON" -d '{"bestAvailable":{"quantity":2,"category":"Kategorie I"},"paymentToken":"tok_visa"}'; echo
 
-# 4. finalize: captures the payment and issues the tickets
+# 5. finalize: captures the payment and issues the tickets
 curl -sS -X POST "$BASE/api/orders/${ORDER_ID}:finalize" -H "Authorization: Bearer $TOKEN" -H 'Idempotency-Key: finalize-1'; echo
 
-# 5. the order and its tickets, and what is left in the house
+# 6. the order and its tickets, and what is left in the house
 curl -sS "$BASE/api/orders/${ORDER_ID}" -H "Authorization: Bearer $TOKEN"; echo
 curl -sS "$BASE/api/waiting-room/sessions/${SESSION_ID}"; echo
 curl -sS "$BASE/api/events/E1/availability" | sed 's/,"sections".*//'; echo

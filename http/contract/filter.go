@@ -16,7 +16,11 @@ import (
 const filteredMax = 2
 
 // register tells kin-openapi how to read what it does not know, once.
-func init() { openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.PlainBodyDecoder) }
+func init() {
+	for _, media := range []string{"text/html", eventStream} {
+		openapi3filter.RegisterBodyDecoder(media, openapi3filter.PlainBodyDecoder)
+	}
+}
 
 func (d *Document) first(op *Operation, status int) bool {
 	d.mu.Lock()

@@ -38,13 +38,25 @@ func (d *Document) forbidden(r route, req *http.Request, rawQuery string, body [
 			}
 		}
 	}
-	if r.op.Security != nil && bearer(req.Header) == "" {
+	if r.op.Security != nil && bearer(req.Header) == "" && !d.tokenInAddress(r.op, query) {
 		errs = append(errs, errors.New("no bearer token"))
 	}
 	if r.op.RequestBody != nil {
 		errs = append(errs, d.body(r.op.RequestBody.Value, req.Header, body))
 	}
 	return errors.Join(errs...)
+}
+
+// tokenInAddress is true where the operation takes a token in the query, and one is there.
+func (d *Document) tokenInAddress(op *Operation, query url.Values) bool {
+	for _, requirement := range *op.Security {
+		for name := range requirement {
+			if scheme := d.T.Components.SecuritySchemes[name].Value; scheme.In == openapi3.ParameterInQuery && query.Get(scheme.Name) != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func bearer(h http.Header) string {

@@ -48,17 +48,19 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	l := Public
+	if t.Listener != nil {
+		l = t.Listener(req.URL.Host)
+	}
 	a := Answer{Status: res.StatusCode, Header: res.Header, Head: req.Method == http.MethodHead}
-	if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+	if strings.HasPrefix(res.Header.Get("Content-Type"), eventStream) && !a.Head {
+		res.Body = t.Document.events(l, sent, res.Body, t.Report)
+	} else {
 		defer res.Body.Close()
 		if a.Body, err = io.ReadAll(res.Body); err != nil {
 			return nil, fmt.Errorf("read the answer's body: %w", err)
 		}
 		res.Body = io.NopCloser(bytes.NewReader(a.Body))
-	}
-	l := Public
-	if t.Listener != nil {
-		l = t.Listener(req.URL.Host)
 	}
 	if err := t.Document.exchange(l, sent, body, a, beyond); err != nil {
 		t.Report(fmt.Errorf("%s %s %.200s → %d %.400s: %w", req.Method, req.URL, body, a.Status, a.Body, err))

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package http
+
+// openFilesMax is not known here.
+func openFilesMax() int { return 0 }
