@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"boxoffice/persistence/embedded"
 	"boxoffice/persistence/embedded/pgtest"
 )
@@ -24,6 +26,7 @@ const (
 	flowTTL       = 1 // s; with the limit, 100 a second are let in
 	flowPerSecond = 200
 	flowBuyers    = 10
+	flowJoiners   = 16 // at once
 	// flowEvery is how often those who were let in are followed by as many who join.
 	flowEvery = 100 * time.Millisecond
 	// flowStep is a time in which everything must have gone on.
@@ -171,14 +174,26 @@ func (f *flow) fill() {
 				missing = flowWaiting - *v.Position
 			}
 		}
-		for range max(0, min(missing, flowPerSecond)) {
-			a := f.crowd.join(f.event, "")
-			if err := a.is(201); err != nil {
-				f.wrong(err)
-				return
-			}
-			f.joined.Add(1)
-			newest = a.session().SessionID
+		sessions := make([]session, max(0, min(missing, flowPerSecond)))
+		var together errgroup.Group
+		together.SetLimit(flowJoiners)
+		for i := range sessions {
+			together.Go(func() error {
+				a := f.crowd.join(f.event, "")
+				if err := a.is(201); err != nil {
+					return err
+				}
+				f.joined.Add(1)
+				sessions[i] = a.session()
+				return nil
+			})
+		}
+		if err := together.Wait(); err != nil {
+			f.wrong(err)
+			return
+		}
+		for _, v := range sessions {
+			newest = v.SessionID
 		}
 	}
 }
