@@ -20,7 +20,7 @@ const (
 	announceBatchMax   = 512
 )
 
-func streamKey(eventID string) string { return "waiting-room:{" + eventID + "}" }
+func streamKey(eventID string) string { return "waiting-room:" + eventID }
 
 // announcements are the events that have something to be announced: once is enough.
 type announcements struct {

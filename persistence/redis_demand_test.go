@@ -53,7 +53,7 @@ func TestRedisDemand(t *testing.T) {
 		return raw.XLen(t.Context(), streamKey("E1")).Val() == 1 && raw.XLen(t.Context(), streamKey("E2")).Val() == 1
 	})
 	ids := redisPulls(t, r, "E1")
-	if n := raw.XPending(t.Context(), "waiting-room:{E1}", "admission").Val().Count; len(ids) != 1 || n != 1 {
+	if n := raw.XPending(t.Context(), "waiting-room:E1", "admission").Val().Count; len(ids) != 1 || n != 1 {
 		t.Errorf("%v pulled, %d pending", ids, n)
 	}
 	if again, err := r.Recover(t.Context(), "E1"); err != nil || !slices.Equal(again, ids) {

@@ -17,7 +17,7 @@ const (
 )
 
 // liveChannel of the event. Channels, other than keys, are one set for all of a server's databases.
-func liveChannel(db int, eventID string) string { return fmt.Sprintf("live:%d:{%s}", db, eventID) }
+func liveChannel(db int, eventID string) string { return fmt.Sprintf("live:%d:%s", db, eventID) }
 
 // Publish tells the other nodes, and this one, if they watch the event. It never blocks: what is too much, or comes while
 // Redis is away, is dropped, the oldest first.

@@ -13,7 +13,7 @@ import (
 )
 
 // freedWithin is how soon the next must be in once a place is free: far below every time that a place becomes free by.
-const freedWithin = time.Second
+const freedWithin = 3 * time.Second
 
 // Goal: whichever way a session ends, its place is the next one's at once, and both hear of it. Method: a room for one,
 // with a line behind; who is in completes the last order, leaves, runs out of time, and does not show up.
