@@ -14,10 +14,14 @@ import (
 )
 
 const (
-	crashDeaths    = 50
-	crashVisitors  = 10
-	crashLimit     = 60
+	crashDeaths = 50
+	// More visitors than places, so that somebody waits at all times, however slow the machine is: a server at which nobody
+	// waits passes none of the points.
+	crashVisitors  = 30
+	crashLimit     = 12
 	crashPerSecond = 300
+	// crashPassedMax is how often a point is passed at most before the server dies there.
+	crashPassedMax = 4
 	// crashLookEvery is the pause of one who waits between two looks.
 	crashLookEvery = 40 * time.Millisecond
 )
@@ -59,7 +63,7 @@ func killedWhileTheyWait(t *testing.T) {
 	}
 	s.kill() // the first life was for making the event
 	for n := range crashDeaths {
-		f.die(t, crashPoints[n%len(crashPoints)], random.IntN(60))
+		f.die(t, crashPoints[n%len(crashPoints)], 1+random.IntN(crashPassedMax), random.IntN(60))
 	}
 	s.run()
 	f.further(t, 50)
@@ -73,8 +77,8 @@ func killedWhileTheyWait(t *testing.T) {
 	f.judge(t, database)
 }
 
-// die once, at a point, or at a random moment: after so many answers.
-func (f *tide) die(t *testing.T, point string, answers int) {
+// die once, when a point is passed for the nth time, or at a random moment: after so many answers.
+func (f *tide) die(t *testing.T, point string, nth, answers int) {
 	t.Helper()
 	if point == "" {
 		f.s.run()
@@ -82,7 +86,7 @@ func (f *tide) die(t *testing.T, point string, answers int) {
 		f.s.kill()
 		return
 	}
-	if err := f.s.tryRun("BOXOFFICE_FAILPOINT=" + point); err != nil {
+	if err := f.s.tryRun(fmt.Sprintf("BOXOFFICE_FAILPOINT=%s#%d", point, nth)); err != nil {
 		select {
 		case <-f.s.done(): // before it could say that it serves
 		default:
