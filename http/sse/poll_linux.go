@@ -109,7 +109,9 @@ func (p *poller) run(s *Server) {
 			if st == nil {
 				continue
 			}
-			if e.Events&hungUp != 0 || e.Events&syscall.EPOLLIN != 0 && p.discard(st, read) != nil {
+			// Also what came before a hang-up is read: closing over it would reset the connection, and what its reader has
+			// not yet taken from his end would be lost to him.
+			if e.Events&(hungUp|syscall.EPOLLIN) != 0 && p.discard(st, read) != nil || e.Events&hungUp != 0 {
 				st.drop(causeGone)
 				continue
 			}

@@ -2,6 +2,7 @@ package sse
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -200,6 +201,25 @@ func TestBytesAfterTheRequest(t *testing.T) {
 		}
 		if got := r.Stats(); got.Opened != 1 || got.Open != 1 {
 			t.Errorf("stats %+v", got)
+		}
+	})
+}
+
+// Who says more and then that this was all gets what was sent to him, and no reset.
+func TestNoResetAfterTheRest(t *testing.T) {
+	bothWays(t, func(t *testing.T, hide bool) {
+		for range 50 {
+			r := newRig(t, hide, Config{})
+			c := r.dial(plainRequest)
+			_, err := io.WriteString(c.TCPConn, plainRequest)
+			if err = errors.Join(err, c.CloseWrite()); err != nil {
+				t.Fatal(err)
+			}
+			r.eventually("Closed", func() bool { return r.closed.Load() == 1 })
+			if _, err := io.ReadAll(c.Reader); err != nil {
+				t.Fatalf("what was sent is lost: %v", err)
+			}
+			<-r.opens
 		}
 	})
 }
