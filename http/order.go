@@ -23,17 +23,26 @@ func (s *Server) recordedOrder(ctx context.Context, claims Claims, id [16]byte) 
 	return order, nil
 }
 
+// orderToRead is the order that the path names. One of another event is not the buyer's.
+func orderToRead(c *fiber.Ctx, claims Claims) (id [16]byte, p *problem) {
+	eventID, id, ok := parseID(c.Params("id"), markOrder)
+	switch {
+	case !ok:
+		return id, invalid(fault("orderId", "is not an order's id"))
+	case eventID != claims.EventID:
+		return id, notFound()
+	}
+	return id, nil
+}
+
 func (s *Server) getOrder(c *fiber.Ctx) *problem {
 	claims, p := s.buyer(c)
 	if p != nil {
 		return p
 	}
-	eventID, orderID, ok := parseID(c.Params("id"), markOrder)
-	if !ok {
-		return invalid(fault("orderId", "is not an order's id"))
-	}
-	if eventID != claims.EventID {
-		return notFound()
+	orderID, p := orderToRead(c, claims)
+	if p != nil {
+		return p
 	}
 	ctx, cancel := context.WithTimeout(s.base, askTimeMax)
 	defer cancel()

@@ -56,12 +56,9 @@ func (s *Server) streamOrder(c *fiber.Ctx) *problem {
 	if p != nil {
 		return p
 	}
-	eventID, orderID, ok := parseID(c.Params("id"), markOrder)
-	if !ok {
-		return invalid(fault("orderId", "is not an order's id"))
-	}
-	if eventID != claims.EventID {
-		return notFound()
+	orderID, p := orderToRead(c, claims)
+	if p != nil {
+		return p
 	}
 	address, p := s.roomForStream(c)
 	if p != nil || c.Method() == fiber.MethodHead {

@@ -48,6 +48,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 		{"line-asleep", `with s as (update session set status = 'WAITING' where event_id = $1 and status = 'LEFT')
 			update admission set head = 0, next_due = null where event_id = $1`, []string{"the waiting room", "nothing is due"}},
 		{"line-short", `update admission set last_place = last_place - 1, head = 0 where event_id = $1`, []string{"the waiting room", "next one would get"}},
+		{"line-gone", `delete from admission where event_id = $1`, []string{"the waiting room", "next one would get 1"}},
 		{"line-gap", `with s as (select max(place) as place from session where event_id = $1)
 			update session set place = s.place + 3 from s where event_id = $1 and session.place = s.place`, []string{"the waiting room", "follows place"}},
 		{"captured-a-void", `insert into mock_payment
