@@ -47,7 +47,7 @@ type Env struct {
 	Provider  payment.Provider
 	Issuer    Issuer
 	Render    Render
-	// Live hears which orders have changed; nil: nobody does.
+	// Live hears which seats have moved and which orders have changed; nil: nobody does.
 	Live  Publisher
 	Clock Clock
 	// Activations runs activations, which may be long; Commits commits, Calls the provider's calls, Projections the read
@@ -293,6 +293,10 @@ func (e *Event) stepSafely(in Input) (out Effects, panicked bool) {
 func (e *Event) perform(out Effects) {
 	for _, bug := range out.Bugs {
 		e.env.Log.Error("event refused a command for a bug", "event", e.id, "error", bug)
+	}
+	// Before the replies: whoever hears one, and looks at the hall on this node, sees what it speaks of.
+	if out.Moved != nil {
+		e.errands.Publish(e.env.Live, seatsMoved(e.id, out.Moved))
 	}
 	for _, r := range out.Replies {
 		if to, ok := r.To.(*actor.PID); ok && to != nil {

@@ -69,8 +69,8 @@ func TestPanicElsewhere(t *testing.T) {
 		})
 		// An activation: what panics once may panic in a loop, so that there is a pause.
 		journal.claim.armed.Store(true)
-		sh.must(getAvailability(), unavailable)
-		sh.must(getAvailability(), unavailable)
+		sh.must(getReport(), unavailable)
+		sh.must(getReport(), unavailable)
 		sh.clock.advance(actors.QuarantineMin)
 		sh.order("s", "o", "1-1")
 		sh.must(confirm("s", "o", "", payment.TokenVisa), authorized)

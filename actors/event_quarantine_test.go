@@ -27,7 +27,7 @@ func poisoned(e *actors.Env) {
 func (sh *shell) poison() {
 	sh.Helper()
 	sh.must(createOrder("poison", "p", sh.now()+tokenTTL), unavailable)
-	sh.must(getAvailability(), unavailable)
+	sh.must(getReport(), unavailable)
 }
 
 func elsewhere(r *messages.Request, event string) *messages.Request {
@@ -45,7 +45,7 @@ func TestPanicAfterApplyQuarantines(t *testing.T) {
 		pause := actors.QuarantineMin
 		for range 2 { // a third would outlast the hold
 			sh.poison()
-			sh.must(elsewhere(getAvailability(), "E2"), read)
+			sh.must(elsewhere(getReport(), "E2"), read)
 			sh.clock.advance(pause - time.Millisecond)
 			sh.must(getOrder("s", "o"), unavailable)
 			sh.clock.advance(time.Millisecond)
@@ -103,10 +103,10 @@ func TestSpoiltJournalQuarantines(t *testing.T) {
 func TestLostDatabaseIsNoQuarantine(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *store) {
 		sh := s.newShell("a", nil)
-		sh.must(getAvailability(), messages.Outcome_OUTCOME_EVENT_NOT_FOUND)
+		sh.must(getReport(), messages.Outcome_OUTCOME_EVENT_NOT_FOUND)
 		s.withEvent()
 		s.eventually("the event is found once it is there", 50*time.Millisecond, func() bool {
-			return sh.ask(getAvailability()).GetOutcome() == read
+			return sh.ask(getReport()).GetOutcome() == read
 		})
 	})
 }

@@ -29,7 +29,7 @@ func TestDeposedOwnerIsMute(t *testing.T) {
 			"success": createOrder("s", "o2", s.now()+tokenTTL),
 			"refusal": reserve("s2", "o", "1-2"),
 			"read":    getOrder("s", "o"),
-			"seats":   getAvailability(),
+			"report":  getReport(),
 			"stored":  reserve("s", "o", "1-1"),
 		} {
 			a.own() // until b is the owner, of which a knows nothing

@@ -54,7 +54,7 @@ func TestBusyEventStays(t *testing.T) {
 		s.withEvent()
 		sh := s.newShell("a", nil)
 		for range 5 {
-			sh.must(getAvailability(), read)
+			sh.must(getReport(), read)
 			sh.clock.advance(actors.IdleAfter * 2 / 3)
 		}
 		if n := sh.journal.claimed(); n != 1 {

@@ -1,6 +1,11 @@
 package actors
 
-import "time"
+import (
+	"time"
+
+	"boxoffice/actors/seatmap"
+	"boxoffice/messages"
+)
 
 // What tests need to know of the inside.
 const (
@@ -15,6 +20,7 @@ const (
 	ExpireFactsMax       = expireFactsMax
 	ProjectPauseMax      = projectPauseMillisMax
 	SnapshotEntries      = snapshotEntries
+	MovedBytesMax        = movedBytesMax
 
 	ActivateTimeout time.Duration = activateTimeout
 	ProjectTimeout  time.Duration = projectTimeout
@@ -29,3 +35,17 @@ var ErrStalled = errStalled
 
 // SnapshotEvery lets a projector write snapshots more often, so that short runs have some.
 func (p *Projector) SnapshotEvery(entries uint64) { p.snapshotEvery = entries }
+
+// Hall tells what has moved between two looks at a state.
+type Hall = hall
+
+// NewHall as the state leaves it.
+func NewHall(state *seatmap.Map) Hall { return newHall(state) }
+
+// Moved since the last look, in entry seq.
+func (h *Hall) Moved(state *seatmap.Map, seq uint64, at seatmap.Time) *messages.SeatsMoved {
+	return h.moved(state, seq, at)
+}
+
+// SeatsMoved as it is published.
+func SeatsMoved(eventID string, m *messages.SeatsMoved) *messages.Live { return seatsMoved(eventID, m) }

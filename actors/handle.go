@@ -103,9 +103,6 @@ func (o *Owner) read(r *messages.Request) *messages.Reply {
 			return reply
 		}
 		reply.Order = o.order(id)
-	case *messages.Request_GetAvailability:
-		reply.Availability = &messages.Availability{}
-		o.forming.availabilities = append(o.forming.availabilities, reply.Availability)
 	case *messages.Request_GetReport:
 		reply.Report = o.report()
 	case *messages.Request_GetEvent:

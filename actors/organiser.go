@@ -20,7 +20,7 @@ type Organiser struct{ catalogue Catalogue }
 func NewOrganiser(c Catalogue) *Organiser { return &Organiser{catalogue: c} }
 
 // Create checks the event whole and stores it with the first entry of its journal. It is *messages.InvalidInputError
-// with the path of each fault, or *messages.EventExistsError, where it refuses.
+// with the path of each fault, or *messages.EventExistsError, where it refuses. What it brings sells as it begins to.
 func (o *Organiser) Create(ctx context.Context, n messages.NewEvent) (*messages.Event, error) {
 	plan, err := seatingplan.Parse(n.PlanJSON)
 	if err != nil {
@@ -50,6 +50,7 @@ func (o *Organiser) Create(ctx context.Context, n messages.NewEvent) (*messages.
 			Seq: 1, Facts: seatmap.AppendEntry(nil, []seatmap.Fact{seatmap.EventCreated{PlanHash: hash, Settings: settings}}),
 		},
 	}
+	record.Event.Sale = saleOf(seatmap.New(hall).CategoryCounts(), prices)
 	for i := range record.SeatIDs {
 		record.SeatIDs[i] = hall.SeatID(int32(i))
 	}

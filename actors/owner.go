@@ -84,6 +84,9 @@ func (Projected) input() {}
 
 // Effects are what the shell must do after a step, in the sequence of the fields.
 type Effects struct {
+	// Moved is what the batch just committed has made of the seats, nil where it moved none. The first step's moves
+	// nothing, and says at what version the event goes on: who missed what the owner before did looks.
+	Moved *messages.SeatsMoved
 	// Replies may leave now.
 	Replies []Addressed
 	// Changed are the orders that the batch just committed has changed, each once.
@@ -116,9 +119,7 @@ type batch struct {
 	replies  []Addressed
 	calls    []seatmap.Operation
 	changed  []seatmap.OrderID // with repetitions
-	// availabilities are replies of the batch that show all seats. They are filled in when it is sent off: a version is
-	// an entry, and must not show the half of one.
-	availabilities []*messages.Availability
+	moved    *messages.SeatsMoved
 }
 
 // waiter is a caller whose confirm or finalize waits for the provider.
@@ -151,8 +152,8 @@ type Owner struct {
 	projectAfter    seatmap.Time
 	projectFailures int
 
-	letters        []byte // of lettersVersion, shared with the replies that carry it
-	lettersVersion uint64
+	hall  hall
+	begun bool // the first step was taken
 
 	expireAfter seatmap.Time // no Tick before, since the last one failed
 	bugs        []error
@@ -186,6 +187,7 @@ func NewOwner(eventID string, a Activation, render Render) *Owner {
 		waiters:   make(map[seatmap.OrderID]waiter),
 		calls:     make(map[seatmap.OrderID]*openCall),
 		projected: a.Projected,
+		hall:      newHall(a.State),
 	}
 	for op := range a.State.Operations() {
 		// The owner before may have called: a repetition looks up first.
@@ -212,6 +214,10 @@ func (o *Owner) Step(now seatmap.Time, in Input) Effects {
 	}
 	o.now = max(o.now, now)
 	var out Effects
+	if !o.begun {
+		o.begun = true
+		out.Moved = &messages.SeatsMoved{Version: o.hall.version, Previous: o.hall.version, At: int64(o.now)}
+	}
 	switch in := in.(type) {
 	case Asked:
 		o.asked(in, &out)
@@ -298,12 +304,12 @@ func (o *Owner) launch(out *Effects) {
 		b.commands = 0 // they wait for the provider, not for a batch
 		return
 	}
-	o.fillAvailabilities(b)
+	b.moved = o.hall.moved(o.state, b.seq, o.now)
 	commit := &messages.Batch{EventID: o.eventID, Epoch: o.epoch, NextDue: int64(o.nextDue()), Tickets: b.tickets}
 	if b.seq != 0 {
 		commit.Entry = &messages.Entry{
 			Seq: b.seq, Epoch: o.epoch, At: int64(o.now),
-			Facts: seatmap.AppendEntry(nil, b.facts), Answers: encodeAnswers(b.answers),
+			Facts: seatmap.AppendEntry(nil, b.facts), Answers: encodeAnswers(b.answers), Moved: encodeMoved(b.moved),
 		}
 		o.lastSeq = b.seq
 	}
@@ -319,6 +325,7 @@ func (o *Owner) committedBatch(err error, out *Effects) {
 		return
 	}
 	o.flight = nil
+	out.Moved = b.moved
 	out.Replies = append(out.Replies, b.replies...)
 	if b.seq != 0 {
 		o.committed = b.seq

@@ -101,7 +101,7 @@ func TestPanicInTick(t *testing.T) {
 	if got := r.owner.WakeAt(); got != r.now+actors.ExpirePauseMillis {
 		t.Errorf("wakes again after %d ms", got-r.now)
 	}
-	r.ask("reader", getAvailability())
+	r.ask("reader", getReport())
 	r.settle()
 	r.hear("reader", read)
 }

@@ -39,7 +39,7 @@ func TestNothingLeavesBeforeItsCommit(t *testing.T) {
 	}{
 		"refusal":  {reserve("s", "nobody's", "1-1"), notFound},
 		"read":     {getOrder("s", "o"), read},
-		"seats":    {getAvailability(), read},
+		"report":   {getReport(), read},
 		"repeated": {createOrder("s", "o", t0+tokenTTL), replayed},
 	} {
 		r.ask(name, c.request)
@@ -182,27 +182,6 @@ func TestJoiningTheWaitOverloadsNobody(t *testing.T) {
 		r.silence()
 		if r.flight != nil {
 			t.Fatal("who joins the wait makes a batch")
-		}
-	}
-}
-
-// Version and letters of an availability are those of a whole entry: who follows deltas from there misses nothing.
-func TestAvailabilityShowsWholeEntries(t *testing.T) {
-	r := newRig(t)
-	r.ask("", createOrder("s", "o", t0+tokenTTL))
-	r.ask("", createOrder("s2", "o2", t0+tokenTTL))
-	r.ask("", reserve("s", "o", "1-1"))
-	r.ask("before", getAvailability())
-	r.ask("", reserve("s2", "o2", "1-2"))
-	r.ask("after", getAvailability())
-	r.settle()
-	before, after := r.hear("before", read).GetAvailability(), r.hear("after", read).GetAvailability()
-	r.ask("later", getAvailability())
-	r.settle()
-	later := r.hear("later", read).GetAvailability()
-	for _, a := range []*messages.Availability{before, after, later} {
-		if a.GetVersion() != 3 || string(a.GetSeats()) != "HHAAAAAAAAAAAAAAAAAA" {
-			t.Errorf("version %d shows %s", a.GetVersion(), a.GetSeats())
 		}
 	}
 }

@@ -234,6 +234,9 @@ func (f *fold) projection(from, to uint64) messages.Projection {
 		EventID: f.eventID, From: from, To: to,
 		Seats: f.seats.rows, Orders: f.orders.rows, Payments: f.payments.rows, Sessions: f.sessions.rows,
 	}
+	if f.settings || len(f.seats.rows) > 0 {
+		p.Sale = saleOf(f.state.CategoryCounts(), f.state.Settings().Prices)
+	}
 	if f.settings {
 		// What time makes of a status is the reader's affair: it is stored as it was set.
 		p.Event = eventView(f.eventID, f.state.Plan(), f.state.Settings(), forever)

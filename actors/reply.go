@@ -62,20 +62,6 @@ func (o *Owner) order(id seatmap.OrderID) *messages.Order {
 	return order
 }
 
-// fillAvailabilities shows all seats as they are after the batch, in those of its replies that ask for them. The letters
-// are shared by all replies of one version.
-func (o *Owner) fillAvailabilities(b *batch) {
-	if len(b.availabilities) == 0 {
-		return
-	}
-	if v := o.state.Version(); o.letters == nil || o.lettersVersion != v {
-		o.letters, o.lettersVersion = o.state.Letters(make([]byte, 0, o.state.Plan().Seats())), v
-	}
-	for _, a := range b.availabilities {
-		a.Version, a.AsOf, a.Seats = o.lettersVersion, int64(o.now), o.letters
-	}
-}
-
 // report for the organiser.
 func (o *Owner) report() *messages.Report {
 	plan, settings := o.state.Plan(), o.state.Settings()

@@ -28,6 +28,7 @@ type rig struct {
 	calls  []actors.Call
 	heard  map[string][]*messages.Reply
 	last   actors.Effects
+	told   *messages.SeatsMoved // since the test last looked
 }
 
 // still is a clock that stands.
@@ -79,6 +80,12 @@ func (r *rig) step(in actors.Input) actors.Effects {
 func (r *rig) note(out actors.Effects) {
 	r.Helper()
 	r.last = out
+	if out.Moved != nil {
+		if r.told != nil && r.told.GetVersion() > out.Moved.GetPrevious() {
+			r.Errorf("told of %v, then of %v", r.told, out.Moved)
+		}
+		r.told = out.Moved
+	}
 	for _, reply := range out.Replies {
 		if who, ok := reply.To.(string); ok {
 			r.heard[who] = append(r.heard[who], reply.Reply)

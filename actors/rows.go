@@ -24,6 +24,19 @@ func orderRow(o seatmap.Order) messages.OrderRow {
 	}
 }
 
+// saleOf seats, counted by category.
+func saleOf(counts []seatmap.Counts, prices []int64) *messages.Sale {
+	sale := new(messages.Sale)
+	for i, c := range counts {
+		if c.Available > 0 && (sale.Available == 0 || prices[i] < sale.PriceFrom) {
+			sale.PriceFrom = prices[i]
+		}
+		sale.Available += uint32(c.Available)
+		sale.Held += uint32(c.Held)
+	}
+	return sale
+}
+
 func paymentRow(o seatmap.Order) messages.PaymentRow {
 	return messages.PaymentRow{
 		OrderID: o.ID, Attempt: o.Attempt, Status: paymentStatus(o.Payment), Amount: o.Amount, Code: o.PaymentCode,

@@ -124,7 +124,7 @@ func (sh *shell) must(r *messages.Request, want messages.Outcome) *messages.Repl
 // own the event: a deposed owner learns of it by being asked, and the next activation claims.
 func (sh *shell) own() {
 	sh.Helper()
-	sh.eventually("the node owns the event", 0, func() bool { return sh.ask(getAvailability()).GetOutcome() == read })
+	sh.eventually("the node owns the event", 0, func() bool { return sh.ask(getReport()).GetOutcome() == read })
 }
 
 // begin to ask; the reply comes by the channel.

@@ -27,6 +27,10 @@ type simOwner struct {
 	crashed    bool
 	// version of what was committed when its last commit took effect.
 	version uint64
+	// begun: it has said at which version the event goes on.
+	begun bool
+	// moving is what its batch in flight moves, as the journal is to have it.
+	moving []byte
 	// changing are the orders that its batch in flight changes.
 	changing map[seatmap.OrderID]bool
 }
@@ -82,6 +86,7 @@ func (w *world) step(o *simOwner, in actors.Input) {
 	}
 	out := o.owner.Step(o.now(), in)
 	committed, isCommit := in.(actors.Committed)
+	w.moved(o, out.Moved, isCommit && committed.Err == nil)
 	for _, r := range out.Replies {
 		w.hear(o, r, isCommit && committed.Err == nil)
 	}
@@ -98,6 +103,10 @@ func (w *world) step(o *simOwner, in actors.Input) {
 	if out.Commit != nil {
 		b := *out.Commit
 		o.changing = changedBy(w.TB, b)
+		o.moving = nil
+		if b.Entry != nil {
+			o.moving = b.Entry.Moved
+		}
 		w.later("commit", o, func() { w.commit(o, b) })
 	}
 	for _, c := range out.Calls {

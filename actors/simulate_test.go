@@ -69,7 +69,7 @@ type simTotals struct {
 	Acknowledged, Refused, Replayed, Unheard         int
 	Entries, Sold, Claims, Fenced, Lost, Snapshots   int
 	Completed, Expired, Cancelled, Failed, Projected int
-	Announced                                        int
+	Announced, Moved, Repaired, Swapped              int
 }
 
 func (s *simTotals) add(o simTotals) {
@@ -89,6 +89,9 @@ func (s *simTotals) add(o simTotals) {
 	s.Failed += o.Failed
 	s.Projected += o.Projected
 	s.Announced += o.Announced
+	s.Moved += o.Moved
+	s.Repaired += o.Repaired
+	s.Swapped += o.Swapped
 }
 
 func (s *simTotals) check(t *testing.T) {
@@ -96,7 +99,7 @@ func (s *simTotals) check(t *testing.T) {
 		"acknowledged": s.Acknowledged, "refused": s.Refused, "replayed": s.Replayed, "unheard": s.Unheard, "sold": s.Sold,
 		"fenced": s.Fenced, "lost": s.Lost, "snapshots": s.Snapshots, "completed": s.Completed, "expired": s.Expired,
 		"cancelled": s.Cancelled, "payment failed": s.Failed, "projected by others": s.Projected,
-		"announced": s.Announced,
+		"announced": s.Announced, "moved": s.Moved, "repaired": s.Repaired, "moved nothing in the end": s.Swapped,
 	} {
 		if n == 0 {
 			t.Errorf("no run met: %s", what)

@@ -47,8 +47,9 @@ type world struct {
 	orders []simOrder
 	trace  []string
 
-	truth        *seatmap.Map              // of what is committed
-	letters      map[uint64]string         // by version, of what is committed
+	truth        *seatmap.Map      // of what is committed
+	letters      map[uint64]string // by version, of what is committed
+	watcher      watcher
 	inJournal    map[string]bool           // answers
 	acknowledged map[string]acknowledgment // by scope
 	scopes       []string                  // of acknowledged, in sequence
@@ -88,6 +89,7 @@ func newWorld(t testing.TB, seed uint64) *world {
 	w.provider = newProvider(w.ledger)
 	createEvent(t, w.db.Catalogue(), eventID, simSeats, uint32(simHoldTTL/1000))
 	w.learn()
+	w.watcher = watcher{rng: rand.New(rand.NewPCG(seed, 1)), version: w.truth.Version(), letters: w.truth.Letters(nil)}
 	return w
 }
 
@@ -143,10 +145,12 @@ func (w *world) learn() {
 		w.Fatal(err)
 	}
 	for _, e := range written {
+		before, previous := w.truth.Letters(nil), w.truth.Version()
 		facts, err := seatmap.DecodeEntry(e.Facts)
 		for _, f := range facts {
 			w.truth.Apply(e.Seq, f)
 		}
+		w.checkMoved(e, before, previous)
 		w.letters[w.truth.Version()] = string(w.truth.Letters(nil))
 		var answers messages.Answers
 		if err := errors.Join(err, proto.Unmarshal(e.Answers, &answers)); err != nil {

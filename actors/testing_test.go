@@ -122,8 +122,8 @@ func getOrder(session, order string) *messages.Request {
 	return request(session, "", &messages.Request{Call: &messages.Request_GetOrder{GetOrder: &messages.GetOrder{OrderId: id(order)}}})
 }
 
-func getAvailability() *messages.Request {
-	return request("anyone", "", &messages.Request{Call: &messages.Request_GetAvailability{GetAvailability: &messages.GetAvailability{}}})
+func getReport() *messages.Request {
+	return request("anyone", "", &messages.Request{Call: &messages.Request_GetReport{GetReport: &messages.GetReport{}}})
 }
 
 // render stands for http's: a pure function of the reply, whatever it says.
@@ -167,7 +167,7 @@ func audit(t testing.TB, db *memory.DB, event string, ledger *paymenttest.Ledger
 		t.Fatal(err)
 	}
 	a := &messages.Audit{
-		EventID: event, LastSeq: view.LastSeq, ProjectedSeq: view.ProjectedSeq, NextDue: view.NextDue,
+		EventID: event, LastSeq: view.LastSeq, MovedAfter: 1, Sale: view.Sale, ProjectedSeq: view.ProjectedSeq, NextDue: view.NextDue,
 		Plan: recovery.Plan, PlanHash: recovery.PlanHash,
 		Seats: view.Seats, Orders: view.Orders, Payments: view.Payments, Tickets: view.Tickets,
 		Snapshot: recovery.Snapshot, SnapshotSeq: recovery.SnapshotSeq,

@@ -35,6 +35,7 @@ func Verify(a *messages.Audit, keys ...ticket.PublicKey) Verified {
 		Verified: &v, a: a, state: seatmap.New(plan),
 		tickets: make(map[int32]messages.TicketRow), done: make(map[seatmap.SessionID]bool),
 	}
+	r.letters = r.state.Letters(nil)
 	r.all = newFold(a.EventID, r.state)
 	r.projected = newFold(a.EventID, r.state)
 	if !r.replay() {
@@ -58,6 +59,8 @@ type audit struct {
 	projected, all *fold
 	tickets        map[int32]messages.TicketRow // by seat, as the journal sold them
 	done           map[seatmap.SessionID]bool   // was at its limit of orders once, as of the projection
+	letters        []byte                       // of all seats, after entry moved, the last that moved one
+	moved          uint64
 }
 
 func (v *Verified) find(format string, args ...any) {
@@ -96,6 +99,7 @@ func (r *audit) replay() (ok bool) {
 			r.apply(e.Seq, f)
 		}
 		r.compareAnswers(e, facts)
+		r.compareMoved(e)
 		if e.Seq == r.a.ProjectedSeq {
 			r.compareReadModel()
 		}
@@ -183,6 +187,7 @@ func (r *audit) compareReadModel() {
 	compare(r.Verified, "payment", p.Payments, r.a.Payments, paymentRowKey, paymentKey.String,
 		func(p messages.PaymentRow) string { return fmt.Sprintf("%s of %d %s", p.Status, p.Amount, p.Code) })
 	r.compareEvent(p.Event)
+	r.compareSale(p.Sale)
 	r.compareSessions(p.Sessions)
 }
 

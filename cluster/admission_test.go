@@ -94,8 +94,8 @@ func TestPoke(t *testing.T) {
 		if f.claimed[eventID] != 1 || w.admitters() != 1 {
 			t.Errorf("claimed %v, %d admissions", f.claimed, w.admitters())
 		}
-		w.must(availability(), read) // the event's owner is another actor
-		time.Sleep(time.Minute)      //nolint:forbidigo // the bubble's time: nobody waits
+		w.must(report(), read)  // the event's owner is another actor
+		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's time: nobody waits
 		if w.admitters() != 0 {
 			t.Error("an admission with nothing to do lives on")
 		}
@@ -121,7 +121,7 @@ func TestAdmissionsAreBounded(t *testing.T) {
 		if f.events() != admissionsMax || w.admitters() != admissionsMax {
 			t.Errorf("%d events claimed, %d admissions", f.events(), w.admitters())
 		}
-		w.must(availability(), read)
+		w.must(report(), read)
 		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's time
 		w.node.Poke(eventID)
 		synctest.Wait()
@@ -151,7 +151,7 @@ func TestFarSalesHoldNoAdmission(t *testing.T) {
 		if w.admitters() != 1 || f.claimed[eventID] != 1 {
 			t.Errorf("%d admissions, claimed %d times", w.admitters(), f.claimed[eventID])
 		}
-		w.must(availability(), read)
+		w.must(report(), read)
 		w.end()
 	})
 }
@@ -190,7 +190,7 @@ func TestHangingAdmissionHoldsUpNoDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		f := withFoyers(w)
-		w.must(availability(), read)
+		w.must(report(), read)
 		f.takes.Store(int64(time.Minute))
 		w.node.Poke(eventID)
 		synctest.Wait()

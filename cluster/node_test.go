@@ -21,7 +21,7 @@ func TestFirstRequestsSpawnOneActor(t *testing.T) {
 		w := newWorld(t)
 		var wg sync.WaitGroup
 		for range 500 {
-			wg.Go(func() { w.must(availability(), read) })
+			wg.Go(func() { w.must(report(), read) })
 		}
 		wg.Wait()
 		if n := w.journal.claimed(); n != 1 {
@@ -36,7 +36,7 @@ func TestAskTimesOut(t *testing.T) {
 		w := newWorld(t)
 		w.journal.gate = make(chan struct{}) // that nobody opens
 		began := time.Now()
-		w.must(availability(), unavailable)
+		w.must(report(), unavailable)
 		if took := time.Since(began); took != askTimeout {
 			t.Errorf("the reply came after %v", took)
 		}
@@ -45,7 +45,7 @@ func TestAskTimesOut(t *testing.T) {
 		}
 		close(w.journal.gate) // the reply comes, and nobody waits for it any more
 		synctest.Wait()
-		w.must(availability(), read)
+		w.must(report(), read)
 		w.end()
 		if strings.Contains(w.log.String(), "DeadLetter") {
 			t.Errorf("a reply was logged:\n%s", w.log.String())
@@ -56,7 +56,7 @@ func TestAskTimesOut(t *testing.T) {
 func TestFullIsRefusedAtTheEdge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.must(availability(), read)
+		w.must(report(), read)
 		e := w.node.locate(name{owner, eventID})
 		for name, full := range map[string]struct {
 			count *atomic.Int64
@@ -66,15 +66,15 @@ func TestFullIsRefusedAtTheEdge(t *testing.T) {
 			"node":  {&w.node.inFlight, inFlightNodeMax},
 		} {
 			full.count.Store(full.limit - 1)
-			w.must(availability(), read)
+			w.must(report(), read)
 			full.count.Store(full.limit)
-			w.must(availability(), overloaded)
+			w.must(report(), overloaded)
 			if n := full.count.Load(); n != full.limit {
 				t.Errorf("%s: %d after a refusal, want %d", name, n, full.limit)
 			}
 			full.count.Store(0)
 		}
-		w.must(availability(), read)
+		w.must(report(), read)
 		w.end()
 	})
 }
@@ -88,7 +88,7 @@ func TestActivationStash(t *testing.T) {
 		var outcomes sync.Map
 		var wg sync.WaitGroup
 		for i := range asked {
-			wg.Go(func() { outcomes.Store(i, w.ask(availability())) })
+			wg.Go(func() { outcomes.Store(i, w.ask(report())) })
 		}
 		synctest.Wait()
 		count := func(want messages.Outcome) (n int) {
@@ -117,7 +117,7 @@ func TestDeadLetterIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		for i := range 5 {
-			w.must(availability(), read)
+			w.must(report(), read)
 			if err := w.node.system.Root.PoisonFuture(w.node.locate(name{owner, eventID}).pid).Wait(); err != nil {
 				t.Fatal(err)
 			}
@@ -138,16 +138,16 @@ func TestDeadLetterIsRetried(t *testing.T) {
 func TestStragglersFindTheNextOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.must(availability(), read)
+		w.must(report(), read)
 		old := w.node.locate(name{owner, eventID})
 		if _, err := w.db.Journal("other").Claim(t.Context(), eventID); err != nil {
 			t.Fatal(err)
 		}
-		w.must(availability(), unavailable) // by this the owner learns that it is deposed
+		w.must(report(), unavailable) // by this the owner learns that it is deposed
 		w.node.mu.Lock()
 		w.node.actors[name{owner, eventID}] = old // as a request would see it that has located the owner just before
 		w.node.mu.Unlock()
-		w.must(availability(), read)
+		w.must(report(), read)
 		w.end()
 	})
 }
@@ -157,12 +157,12 @@ func TestNodeInDoubtServesNobody(t *testing.T) {
 		w := newWorld(t)
 		var alive atomic.Bool
 		w.node.alive = alive.Load
-		w.must(availability(), unavailable)
+		w.must(report(), unavailable)
 		if n := w.journal.claimed(); n != 0 {
 			t.Error("a node in doubt has claimed an event")
 		}
 		alive.Store(true)
-		w.must(availability(), read)
+		w.must(report(), read)
 		w.end()
 	})
 }
@@ -171,12 +171,12 @@ func TestNodeInDoubtServesNobody(t *testing.T) {
 func TestActivationsHoldUpNoCommits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.must(availability(), read)
+		w.must(report(), read)
 		w.journal.gate = make(chan struct{})
 		var wg sync.WaitGroup
 		for i := range 20 { // more than any pool has room for
 			wg.Go(func() {
-				r := availability()
+				r := report()
 				r.EventId = fmt.Sprint("X", i)
 				w.must(r, messages.Outcome_OUTCOME_EVENT_NOT_FOUND)
 			})
@@ -206,7 +206,7 @@ func TestLongReplay(t *testing.T) {
 		}
 		w.journal.entryTakes.Store(int64(time.Second))
 		began := time.Now()
-		for w.ask(availability()) != read {
+		for w.ask(report()) != read {
 			if time.Since(began) > 2*entries*time.Second {
 				t.Fatal("the event never came back")
 			}
@@ -223,7 +223,7 @@ func TestLongReplay(t *testing.T) {
 func TestUnknownEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := availability()
+		r := report()
 		r.EventId = "E9"
 		for range 10 {
 			w.must(r, messages.Outcome_OUTCOME_EVENT_NOT_FOUND)
@@ -267,7 +267,7 @@ func TestDrainUnderLoad(t *testing.T) {
 			})
 		}
 		for acknowledged.Load() < 200 {
-			w.must(availability(), read)
+			w.must(report(), read)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -280,7 +280,7 @@ func TestDrainUnderLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.must(availability(), unavailable)
+		w.must(report(), unavailable)
 		close(stop)
 		wg.Wait()
 		if int64(len(view.Orders)) != acknowledged.Load() || view.ProjectedSeq != view.LastSeq {

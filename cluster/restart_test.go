@@ -16,7 +16,7 @@ import (
 func TestPanicInTheShellStartsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.must(availability(), read)
+		w.must(report(), read)
 		release := make(chan struct{})
 		w.db.OnCommit(func(_ context.Context, b messages.Batch) memory.Fault {
 			if b.Entry != nil {
@@ -28,11 +28,11 @@ func TestPanicInTheShellStartsAnew(t *testing.T) {
 		lost := make(chan messages.Outcome)
 		go func() { lost <- w.ask(createOrder(1)) }()
 		synctest.Wait()
-		w.must(availability(), read)
+		w.must(report(), read)
 		close(release)
 		synctest.Wait()
 		for range 5 {
-			w.must(availability(), read)
+			w.must(report(), read)
 		}
 		if n := w.journal.claimed(); n != 2 {
 			t.Errorf("%d activations, want 2", n)

@@ -154,8 +154,8 @@ func (w *world) must(r *messages.Request, want messages.Outcome) {
 	}
 }
 
-func availability() *messages.Request {
-	return &messages.Request{EventId: eventID, Call: &messages.Request_GetAvailability{GetAvailability: &messages.GetAvailability{}}}
+func report() *messages.Request {
+	return &messages.Request{EventId: eventID, Call: &messages.Request_GetReport{GetReport: &messages.GetReport{}}}
 }
 
 func createOrder(n int) *messages.Request {

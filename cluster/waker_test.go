@@ -46,7 +46,7 @@ func TestWaker(t *testing.T) {
 func TestWakerWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.must(availability(), read)
+		w.must(report(), read)
 		w.journal.gate = make(chan struct{}) // that nobody opens
 		ctx, stop := context.WithCancel(t.Context())
 		var looks atomic.Int64

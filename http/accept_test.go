@@ -37,7 +37,7 @@ func TestServesAfterScarcity(t *testing.T) {
 	f := &fake{event: testEvent()}
 	log := &syncBuffer{}
 	srv := must(http.New(http.Config{
-		Engine: f, Catalogue: f, Organiser: f, Sessions: f, Records: f, TokenKeys: must(http.ParseKeys(testSecret)), FilesMax: -1,
+		Engine: f, Catalogue: f, Halls: f, Organiser: f, Sessions: f, Records: f, TokenKeys: must(http.ParseKeys(testSecret)), FilesMax: -1,
 		AdminToken: adminToken, Ready: func(context.Context) error { return nil }, Logger: slog.New(slog.NewTextHandler(log, nil)),
 	}))
 	public := &starved{Listener: must(net.Listen("tcp", "127.0.0.1:0")), errs: []error{

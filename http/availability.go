@@ -3,152 +3,102 @@ package http
 import (
 	"context"
 	"errors"
-	"strconv"
-	"sync"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
-	"boxoffice/messages"
+	"boxoffice/http/hall"
 )
 
-const (
-	// availabilityCacheMax is the number of events whose last answer is kept.
-	availabilityCacheMax = 256
-	// asOfAgeMax is how old asOf may be where no seat has moved since.
-	asOfAgeMax = time.Second
-)
-
-var errSeatCount = errors.New("the availability has another number of seats than the plan")
-
-// shown is an answer that many polls have in common.
-type shown struct {
-	version uint64
-	body    *encoded
-	problem *problem
-}
-
-// getAvailability has one flight to an event's owner at a time, and every poll that comes meanwhile takes part in it, so
-// that it may read a state from before it came, by at most the time of a flight. Nobody's version goes back for that: an
-// earlier answer came from a flight that had ended; an event has no two flights at once; so the flight that a later poll
-// takes part in began after that end, and asked later.
+// getAvailability answers from this node's replica. What was committed through this node before the request came is in
+// it, and the version on one connection never goes back.
 func (s *Server) getAvailability(c *fiber.Ctx) *problem {
 	eventID, p := eventIDParam(c)
 	if p != nil {
 		return p
 	}
-	v, _, _ := s.polls.Do(eventID, func() (any, error) { return s.showAvailability(eventID), nil })
-	a := v.(shown)
-	if a.problem != nil {
-		return a.problem
+	h := s.halls.Loaded(eventID)
+	if h == nil {
+		ctx, cancel := context.WithTimeout(s.base, readTimeMax)
+		defer cancel()
+		var err error
+		if h, err = s.halls.Find(ctx, eventID); err != nil {
+			return hallProblem(err)
+		}
 	}
-	if !fresh(c, `W/"`+strconv.FormatUint(a.version, 10)+`"`, "no-cache") {
-		a.body.write(c)
+	const cacheControl = "no-cache"
+	version := h.Version()
+	if len(c.Request().Header.Peek(fiber.HeaderIfNoneMatch)) > 0 && fresh(c, hall.ETag(version), cacheControl) {
+		return nil
+	}
+	shown := h.Show()
+	if !fresh(c, shown.ETag, cacheControl) {
+		shown.Body.(*encoded).write(c)
 	}
 	return nil
 }
 
-// showAvailability asks the event's owner. What it brings must not be changed.
-func (s *Server) showAvailability(eventID string) shown {
-	ctx, cancel := context.WithTimeout(s.base, readTimeMax)
-	defer cancel()
+func hallProblem(err error) *problem {
+	switch {
+	case errors.Is(err, hall.ErrSeats):
+		return internal(err)
+	case errors.Is(err, hall.ErrClosed):
+		return newProblem(codeUnavailable, "This server is going down. Ask again: another takes over.").retry(retryAfterSeconds)
+	}
+	return readProblem(err)
+}
+
+// sections are the parts of an event's hall.
+func (s *Server) sections(ctx context.Context, eventID string) ([]hall.Section, error) {
 	plan, _, err := s.Catalogue.Plan(ctx, eventID)
 	if err != nil {
-		return shown{problem: readProblem(err)}
+		return nil, err
 	}
-	r := s.Engine.Ask(ctx, &messages.Request{
-		EventId: eventID, Call: &messages.Request_GetAvailability{GetAvailability: &messages.GetAvailability{}},
-	})
-	a := r.GetAvailability()
-	if r.GetOutcome() != messages.Outcome_OUTCOME_READ || a == nil {
-		return shown{problem: refusal(r)}
-	}
-	e := s.availability.find(eventID, a)
-	if e == nil {
-		body, err := appendAvailability(nil, eventID, a, plan)
-		if err != nil {
-			return shown{problem: internal(err)}
-		}
-		e = newEncoded(body)
-		s.availability.keep(eventID, a, e)
-	}
-	return shown{version: a.GetVersion(), body: e}
-}
-
-// availabilityCache keeps each event's last answer, so that a version is rendered and compressed about once a second
-// and not once a client.
-type availabilityCache struct {
-	mu   sync.Mutex
-	byID map[string]availabilityEntry
-}
-
-type availabilityEntry struct {
-	version uint64
-	asOf    int64
-	body    *encoded
-}
-
-func (ac *availabilityCache) find(eventID string, a *messages.Availability) *encoded {
-	ac.mu.Lock()
-	defer ac.mu.Unlock()
-	e, ok := ac.byID[eventID]
-	if !ok || e.version != a.GetVersion() || a.GetAsOf()-e.asOf > asOfAgeMax.Milliseconds() {
-		return nil
-	}
-	return e.body
-}
-
-func (ac *availabilityCache) keep(eventID string, a *messages.Availability, body *encoded) {
-	ac.mu.Lock()
-	defer ac.mu.Unlock()
-	if ac.byID == nil {
-		ac.byID = map[string]availabilityEntry{}
-	}
-	for id := range ac.byID {
-		if len(ac.byID) < availabilityCacheMax {
-			break
-		}
-		delete(ac.byID, id)
-	}
-	ac.byID[eventID] = availabilityEntry{version: a.GetVersion(), asOf: a.GetAsOf(), body: body}
-}
-
-// appendAvailability splits the letters by section.
-func appendAvailability(b []byte, eventID string, a *messages.Availability, plan *messages.SeatingPlan) ([]byte, error) {
-	letters := a.GetSeats()
-	b = append(b, `{"eventId":`...)
-	b = appendString(b, eventID)
-	b = append(b, `,"version":`...)
-	b = appendUint(b, a.GetVersion())
-	b = append(b, `,"asOf":`...)
-	b = appendTime(b, a.GetAsOf())
-	b = append(b, `,"counts":{`...)
-	b = appendCounts(b, letters)
-	b = append(b, `},"sections":[`...)
-	for i, section := range plan.GetSections() {
-		if i > 0 {
-			b = append(b, ',')
-		}
+	sections := make([]hall.Section, 0, len(plan.GetSections()))
+	for _, section := range plan.GetSections() {
 		seats := 0
 		for _, row := range section.GetRows() {
 			seats += len(row.GetSeats())
 		}
-		if seats > len(letters) {
-			return nil, errSeatCount
+		sections = append(sections, hall.Section{Name: section.GetName(), Seats: seats})
+	}
+	return sections, nil
+}
+
+const (
+	// availabilityBytes and sectionBytes are what an availability has besides its letters, and most sections' names.
+	availabilityBytes = 256
+	sectionBytes      = 160
+)
+
+// appendAvailability splits the letters by section.
+func appendAvailability(b []byte, v hall.View) []byte {
+	if b == nil {
+		b = make([]byte, 0, availabilityBytes+sectionBytes*len(v.Sections)+len(v.Seats))
+	}
+	letters := v.Seats
+	b = append(b, `{"eventId":`...)
+	b = appendString(b, v.EventID)
+	b = append(b, `,"version":`...)
+	b = appendUint(b, v.Version)
+	b = append(b, `,"asOf":`...)
+	b = appendTime(b, v.AsOf)
+	b = append(b, `,"counts":{`...)
+	b = appendCounts(b, letters)
+	b = append(b, `},"sections":[`...)
+	for i, section := range v.Sections {
+		if i > 0 {
+			b = append(b, ',')
 		}
 		b = append(b, `{"name":`...)
-		b = appendString(b, section.GetName())
+		b = appendString(b, section.Name)
 		b = append(b, ',')
-		b = appendCounts(b, letters[:seats])
-		b = append(b, `,"seats":`...)
-		b = appendString(b, letters[:seats])
-		b = append(b, '}')
-		letters = letters[seats:]
+		b = appendCounts(b, letters[:section.Seats])
+		b = append(b, `,"seats":"`...)
+		b = append(b, letters[:section.Seats]...)
+		b = append(b, '"', '}')
+		letters = letters[section.Seats:]
 	}
-	if len(letters) != 0 {
-		return nil, errSeatCount
-	}
-	return append(b, ']', '}'), nil
+	return append(b, ']', '}')
 }
 
 // appendCounts appends the members that count seats by state.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
+
 	"boxoffice/http/contract"
 	"boxoffice/messages"
 )
@@ -16,7 +18,8 @@ import (
 func TestEvents(t *testing.T) {
 	s := start(t)
 	const event = `{"eventId":"E1","name":"Die \"Nacht\"","venue":"Riethsporthalle","city":"Erfurt","performers":["A","B"],` +
-		`"startsAt":"2026-01-03T03:04:05.678Z","onSaleAt":null,"status":"ON_SALE","seatsTotal":5,"maxSeatsPerOrder":8,` +
+		`"startsAt":"2026-01-03T03:04:05.678Z","onSaleAt":null,"status":"ON_SALE","seatsTotal":5,` +
+		`"seatsAvailable":3,"soldOut":false,"priceFrom":{"currency":"EUR","amount":4950},"maxSeatsPerOrder":8,` +
 		`"maxOrdersPerSession":4,"holdTtlSeconds":300,"waitingRoom":{"enabled":true,"activeLimit":500,"activeTtlSeconds":600,` +
 		`"admitPerSecond":100},"categories":[{"name":"Kategorie I","color":"#E87722","price":{"currency":"EUR","amount":4950}},` +
 		`{"name":"VIP","color":"","price":{"currency":"EUR","amount":9900}}]}`
@@ -35,10 +38,6 @@ func TestEvents(t *testing.T) {
 	s.nextPage = ""
 	if r := s.do("GET", s.public+"/api/events", ""); s.query != (messages.EventQuery{Limit: 20}) || !strings.HasSuffix(r.body, `"nextCursor":null}`) {
 		t.Errorf("asked for %+v: %s", s.query, r.body)
-	}
-	s.event.OnSaleAt = testNow + 1
-	if r := s.do("GET", s.public+"/api/events/E1", ""); !strings.Contains(r.body, `"onSaleAt":"2026-01-02T03:04:05.679Z","status":"SCHEDULED"`) {
-		t.Errorf("%s", r.body)
 	}
 }
 
@@ -95,30 +94,48 @@ func revalidate(t *testing.T, s *server, path, etag string) {
 	}
 }
 
-func available(version uint64, letters string) *messages.Reply {
-	return &messages.Reply{Outcome: messages.Outcome_OUTCOME_READ, Availability: &messages.Availability{Version: version, AsOf: testNow, Seats: []byte(letters)}}
-}
-
 func TestAvailability(t *testing.T) {
 	s := start(t)
-	s.replies(available(7, "AHSBA"))
-	r := s.do("GET", s.public+"/api/events/E1/availability", "")
+	s.hall(7, "AHSBA")
+	const path = "/api/events/E1/availability"
+	r := s.do("GET", s.public+path, "")
 	const want = `{"eventId":"E1","version":7,"asOf":"2026-01-02T03:04:05.678Z","counts":{"available":2,"held":1,"sold":1,"blocked":1},"sections":[` +
 		`{"name":"Block D","available":1,"held":1,"sold":1,"blocked":0,"seats":"AHS"},{"name":"Block E","available":1,"held":0,"sold":0,"blocked":1,"seats":"BA"}]}`
-	if r.status != 200 || r.body != want || r.header.Get("ETag") != `W/"7"` {
+	if r.status != 200 || r.body != want || r.header.Get("ETag") != `W/"7"` || r.header.Get("Cache-Control") != "no-cache" {
 		t.Errorf("%d %v %s", r.status, r.header, r.body)
 	}
-	revalidate(t, s, "/api/events/E1/availability", `W/"7"`)
-	s.replies(available(8, "SSSBA"))
-	if r := s.do("GET", s.public+"/api/events/E1/availability", "", "If-None-Match", `W/"7"`); r.status != 200 || !strings.Contains(r.body, `"seats":"SSS"`) {
+	revalidate(t, s, path, `W/"7"`)
+	if r := s.do("HEAD", s.public+path, ""); r.status != 200 || r.body != "" || r.header.Get("ETag") != `W/"7"` {
+		t.Errorf("HEAD: %d %v %s", r.status, r.header, r.body)
+	}
+	s.heard(s.move(8, 0))
+	if r := s.do("GET", s.public+path, "", "If-None-Match", `W/"7"`); r.status != 200 || !strings.Contains(r.body, `"seats":"HHS"`) {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	for _, letters := range []string{"AAAA", "AAAAAA", ""} {
-		s.replies(available(9, letters))
-		s.do("GET", s.public+"/api/events/E1/availability", "").want(t, 500, "internal")
+	if len(s.asked) != 0 {
+		t.Errorf("the owner was asked %v", s.asked)
 	}
-	s.replies(&messages.Reply{Outcome: messages.Outcome_OUTCOME_OVERLOADED})
-	s.do("GET", s.public+"/api/events/E1/availability", "").want(t, 503, "overloaded")
+}
+
+func TestAvailabilityRefused(t *testing.T) {
+	for _, letters := range []string{"AAAA", "AAAAAA", "", "AAAAX"} {
+		s := start(t)
+		s.hall(9, letters)
+		s.do("GET", s.public+"/api/events/E1/availability", "").want(t, 500, "internal")
+		s.seatsErr = messages.ErrOverloaded
+		s.do("GET", s.public+"/api/events/E1/availability", "").want(t, 503, "overloaded")
+		s.seatsErr = errors.New("password=secret")
+		if r := s.do("GET", s.public+"/api/events/E1/availability", ""); strings.Contains(r.body, "secret") {
+			t.Error(r.body)
+		} else {
+			r.want(t, 503, "unavailable")
+		}
+		s.hall(9, "AAAAB")
+		s.seatsErr = nil
+		if r := s.do("GET", s.public+"/api/events/E1/availability", ""); r.status != 200 {
+			t.Errorf("later: %d %s", r.status, r.body)
+		}
+	}
 }
 
 // Goal: whoever accepts compression gets it, whoever does not is left alone, and both read the same.
@@ -128,7 +145,6 @@ func TestCompression(t *testing.T) {
 	for len(row.GetSeats()) < 5000 {
 		row.Seats = append(row.Seats, row.GetSeats()[0])
 	}
-	s.replies(available(7, strings.Repeat("A", 5003)))
 	for _, path := range []string{"/api/events/E1/availability", "/api/events/E1/seatmap"} {
 		plain := s.do("GET", s.public+path, "")
 		packed := s.do("GET", s.public+path, "", "Accept-Encoding", "gzip")
@@ -138,6 +154,13 @@ func TestCompression(t *testing.T) {
 		body := must(io.ReadAll(must(gzip.NewReader(bytes.NewReader([]byte(packed.body))))))
 		if string(body) != plain.body || len(packed.body)*5 > len(body) || !json.Valid(body) {
 			t.Errorf("%s: %d bytes of %d", path, len(packed.body), len(body))
+		}
+		smallest := s.do("GET", s.public+path, "", "Accept-Encoding", "gzip, deflate, br, zstd")
+		if smallest.header.Get("Content-Encoding") != "zstd" || smallest.header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s: %v", path, smallest.header)
+		}
+		if body := must(must(zstd.NewReader(nil)).DecodeAll([]byte(smallest.body), nil)); string(body) != plain.body || len(smallest.body)*5 > len(body) {
+			t.Errorf("%s: %d bytes of %d by zstd", path, len(smallest.body), len(body))
 		}
 		if br := s.do("GET", s.public+path, "", "Accept-Encoding", "gzip, deflate, br"); br.header.Get("Content-Encoding") != "br" || br.header.Get("Vary") != "Accept-Encoding" {
 			t.Errorf("%s: %v", path, br.header)

@@ -93,7 +93,7 @@ func TestMethods(t *testing.T) {
 			t.Errorf("%s %s: Allow %q, want %q", c.method, c.path, got, c.allow)
 		}
 	}
-	for _, path := range []string{"/", "/api", "/api/orders/", "/API/events", "/api/events/E1/", "/metrics", "/api/admin/events"} {
+	for _, path := range []string{"/Events/E1", "/api", "/api/orders/", "/API/events", "/api/events/E1/", "/metrics", "/api/admin/events"} {
 		s.do("GET", s.public+path, "").want(t, 404, "not-found")
 	}
 	if r := s.do("HEAD", s.public+"/api/events/E1", ""); r.status != 200 || r.body != "" {

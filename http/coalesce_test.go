@@ -21,12 +21,6 @@ import (
 	"boxoffice/messages"
 )
 
-// engineFunc is an engine that, unlike the fake, answers many at once.
-type engineFunc func(*messages.Request) *messages.Reply
-
-// Ask the function.
-func (f engineFunc) Ask(_ context.Context, r *messages.Request) *messages.Reply { return f(r) }
-
 // gated is a catalogue whose events are read one gate's opening at a time.
 type gated struct {
 	*fake
@@ -49,10 +43,22 @@ func (g *gated) Event(ctx context.Context, id string) (*messages.Event, error) {
 	return event, <-g.gate
 }
 
+// gatedHalls are read one gate's opening at a time.
+type gatedHalls struct {
+	*fake
+	gate chan struct{}
+}
+
+// Availability as the fake has it once the gate opens.
+func (g *gatedHalls) Availability(ctx context.Context, id string) (*messages.Availability, error) {
+	<-g.gate
+	return g.fake.Availability(ctx, id)
+}
+
 // inBubble makes a handler to be called within a bubble of testing/synctest.
 func inBubble(f *fake, change func(*http.Config)) *http.Server {
 	config := http.Config{
-		Engine: f, Catalogue: f, Organiser: f, Sessions: f, Records: f, TokenKeys: must(http.ParseKeys(testSecret)),
+		Engine: f, Catalogue: f, Halls: f, Organiser: f, Sessions: f, Records: f, TokenKeys: must(http.ParseKeys(testSecret)),
 		AdminToken: adminToken, Ready: func(context.Context) error { return nil }, Logger: slog.New(slog.DiscardHandler),
 	}
 	change(&config)
@@ -76,72 +82,80 @@ func call(h fasthttp.RequestHandler, method, path, body string, headers ...strin
 	return &ctx.Response
 }
 
-// Goal: a crowd that polls an event's availability is one command at its owner, and each gets the whole answer.
-// Method: the owner answers once everybody waits. Who comes after that is not shown the old state.
-func TestPollsAreOneFlight(t *testing.T) {
+// Goal: a crowd that asks for an event's seats is one read, however long that takes, and each gets the whole answer. One
+// that fails is shared too, and the next asks anew.
+func TestAvailabilityIsOneRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const crowd = 1000
-		var asked atomic.Int64
-		gate := make(chan struct{})
-		h := inBubble(&fake{event: testEvent(), plan: testPlan()}, func(c *http.Config) {
-			c.Engine = engineFunc(func(*messages.Request) *messages.Reply {
-				n := asked.Add(1)
-				<-gate
-				return available(uint64(n), "AHSBA")
-			})
-		}).PublicHandler()
-		poll := func() *fasthttp.Response { return call(h, "GET", "/api/events/E1/availability", "") }
-		var first string
-		var once sync.Once
-		for range crowd {
-			go func() {
-				r := poll()
-				once.Do(func() { first = string(r.Body()) })
-				if r.StatusCode() != 200 || string(r.Body()) != first {
-					t.Errorf("%d %s", r.StatusCode(), r.Body())
-				}
-			}()
+		f := &fake{event: testEvent(), plan: testPlan()}
+		g := &gatedHalls{fake: f, gate: make(chan struct{})}
+		server := inBubble(f, func(c *http.Config) { c.Halls = g })
+		h := server.PublicHandler()
+		get := func(status int) {
+			if r := call(h, "GET", "/api/events/E1/availability", ""); r.StatusCode() != status {
+				t.Errorf("%d %s", r.StatusCode(), r.Body())
+			}
 		}
-		synctest.Wait()
-		if n := asked.Load(); n != 1 {
-			t.Errorf("%d commands in flight", n)
+		for _, status := range []int{503, 200} {
+			f.seatsErr = nil
+			if status == 503 {
+				f.seatsErr = errors.New("away")
+			}
+			before := f.loads
+			for range crowd {
+				go get(status)
+			}
+			synctest.Wait()
+			g.gate <- struct{}{}
+			if synctest.Wait(); status == 200 {
+				get(status)
+			}
+			if f.loads-before != 1 {
+				t.Errorf("%d reads for one crowd", f.loads-before)
+			}
 		}
-		close(gate)
-		synctest.Wait()
-		if n := asked.Load(); n != 1 {
-			t.Errorf("%d commands for one crowd", n)
-		}
-		if r := poll(); string(r.Header.Peek("ETag")) != `W/"2"` {
-			t.Errorf("an old state to who came later: %s", r.Body())
-		}
-		if r := call(h, "GET", "/api/events/E1/availability", "", "If-None-Match", `W/"3"`); r.StatusCode() != 304 {
-			t.Errorf("%d", r.StatusCode())
+		if err := server.Shutdown(t.Context()); err != nil {
+			t.Error(err)
 		}
 	})
 }
 
-// Goal: the version on one connection never goes back.
-// Method: several clients poll as fast as they can while every command to the owner sees a newer version.
-func TestPollsNeverGoBack(t *testing.T) {
+// Goal: the version on one connection never goes back, and whoever asks after a change was heard is shown it.
+// Method: several clients ask as fast as they can while seats move.
+func TestAvailabilityNeverGoesBack(t *testing.T) {
+	s := start(t)
+	s.do("GET", s.public+"/api/events/E1/availability", "")
 	var version atomic.Uint64
-	s := start(t, func(c *http.Config) {
-		c.Engine = engineFunc(func(*messages.Request) *messages.Reply { return available(version.Add(1), "AHSBA") })
+	version.Store(1)
+	ended := make(chan struct{})
+	var clients, mover sync.WaitGroup
+	mover.Go(func() {
+		for range 100_000 {
+			select {
+			case <-ended:
+				return
+			default:
+				next := version.Load() + 1
+				s.heard(s.move(next, uint32(next%5)))
+				version.Store(next)
+			}
+		}
 	})
-	var clients sync.WaitGroup
 	for range 8 {
 		clients.Go(func() {
-			last := 0
 			for range 50 {
+				least := version.Load()
 				r := s.do("GET", s.public+"/api/events/E1/availability", "")
-				var got struct{ Version int }
-				if err := json.Unmarshal([]byte(r.body), &got); err != nil || got.Version < last || r.header.Get("ETag") != `W/"`+strconv.Itoa(got.Version)+`"` {
-					t.Errorf("after %d: %s %v", last, r.body, err)
+				var got struct{ Version uint64 }
+				if err := json.Unmarshal([]byte(r.body), &got); err != nil || got.Version < least || r.header.Get("ETag") != `W/"`+strconv.FormatUint(got.Version, 10)+`"` {
+					t.Errorf("after %d: %s %v", least, r.body, err)
 				}
-				last = got.Version
 			}
 		})
 	}
 	clients.Wait()
+	close(ended)
+	mover.Wait()
 }
 
 // Goal: a rush of joins reads its event once a second, an error is not kept, and a change made here counts at once, even

@@ -167,11 +167,16 @@ func (s *server) fuzzed(g generator, op *contract.Operation) (f *fuzzed, broken 
 	return f, broken
 }
 
+// pageParts are the parameters of the pages' addresses, of which there is nothing to be said but that they are there.
+var pageParts = map[string]string{"event": "E1", "order": "E1.o_x", "file": "base.css", "folder": "js", "part": "app.js"}
+
 // known is mostly something that is there, for a parameter that names it; else "".
 func (s *server) known(g generator, parameter string) string {
 	switch {
 	case parameter == "code":
 		return http.Codes()[g.IntN(len(http.Codes()))]
+	case pageParts[parameter] != "":
+		return pageParts[parameter] // what is not there is drawn by spoiling it
 	case parameter == "profile":
 		// The others take their time.
 		return []string{"goroutine", "heap", "cmdline", "symbol", "nonsense"}[g.IntN(map[bool]int{true: 4, false: 5}[g.tame])]
@@ -218,7 +223,8 @@ func (s *server) send(g generator, op *contract.Operation, f *fuzzed) string {
 		base = s.admin
 	}
 	u := must(url.Parse(base))
-	// Opaque goes out as it stands.
+	// Opaque goes out as it stands, but that what follows two slashes is taken for a host.
+	f.path = "/" + strings.TrimLeft(f.path, "/")
 	if u.Opaque = f.path; f.query != "" {
 		u.Opaque += "?" + f.query
 	}
@@ -311,7 +317,6 @@ func (g generator) reply(r *messages.Request) *messages.Reply {
 	default:
 		reply.Outcome = often(messages.Outcome_OUTCOME_READ, append(always, messages.Outcome_OUTCOME_READ))
 		if r.GetGetOrder() == nil && reply.GetOutcome() == messages.Outcome_OUTCOME_READ {
-			reply.Availability = available(g.Uint64(), "AHSBA").GetAvailability()
 			reply.Report = &messages.Report{Version: 1, AsOf: testNow, Currency: "EUR", Orders: map[string]uint64{"PENDING": 1}}
 		}
 	}

@@ -33,7 +33,8 @@ var statusByName = func() map[string]messages.EventStatus {
 // parseEventQuery reads the query; empty values are as good as none, and names that it does not know are nobody's harm.
 func parseEventQuery(args *fasthttp.Args) (q messages.EventQuery, faults []*messages.Fault) {
 	q.Limit = eventsPageDefault
-	q.Text = text(args, "q", queryTextBytesMax, &faults)
+	// Case and spaces make no difference to what is found, nor to whether it is read already.
+	q.Text = strings.Join(strings.Fields(strings.ToLower(text(args, "q", queryTextBytesMax, &faults))), " ")
 	q.Cursor = text(args, "cursor", cursorBytesMax, &faults)
 	q.From = instant(args, "from", &faults)
 	q.To = instant(args, "to", &faults)

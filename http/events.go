@@ -1,8 +1,8 @@
 package http
 
 import (
-	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,36 +11,43 @@ import (
 	"boxoffice/messages"
 )
 
-// readTimeMax bounds what browsing waits for.
-const readTimeMax = 5 * time.Second
+const (
+	// readTimeMax bounds what browsing waits for.
+	readTimeMax = 5 * time.Second
+	// revalidateCacheControl: what is shown may have changed a moment later.
+	revalidateCacheControl = "no-cache"
+)
 
 func (s *Server) getEvent(c *fiber.Ctx) *problem {
-	ctx, cancel := context.WithTimeout(s.base, readTimeMax)
-	defer cancel()
 	eventID, p := eventIDParam(c)
 	if p != nil {
 		return p
 	}
-	e, err := s.Catalogue.Event(ctx, eventID)
-	if err != nil {
-		return readProblem(err)
-	}
-	writeJSON(c, fiber.StatusOK, appendEvent(nil, e, s.Now()))
-	return nil
+	return show(c)(s.events.event(s.base, eventID))
 }
 
 func (s *Server) listEvents(c *fiber.Ctx) *problem {
-	ctx, cancel := context.WithTimeout(s.base, readTimeMax)
-	defer cancel()
 	q, faults := parseEventQuery(c.Context().QueryArgs())
 	if faults != nil {
 		return invalid(faults...)
 	}
-	events, next, err := s.Catalogue.Events(ctx, q)
-	if err != nil {
-		return readProblem(err)
+	return show(c)(s.events.page(s.base, q))
+}
+
+func show(c *fiber.Ctx) func(*browsed, error) *problem {
+	return func(b *browsed, err error) *problem {
+		if err != nil {
+			return readProblem(err)
+		}
+		if !fresh(c, b.etag, revalidateCacheControl) {
+			b.body.write(c)
+		}
+		return nil
 	}
-	now, b := s.Now(), []byte(`{"events":[`)
+}
+
+func appendEvents(b []byte, events []*messages.Event, next string, now time.Time) []byte {
+	b = append(b, `{"events":[`...)
 	for i, e := range events {
 		if i > 0 {
 			b = append(b, ',')
@@ -53,8 +60,7 @@ func (s *Server) listEvents(c *fiber.Ctx) *problem {
 	} else {
 		b = appendString(b, next)
 	}
-	writeJSON(c, fiber.StatusOK, append(b, '}'))
-	return nil
+	return append(b, '}')
 }
 
 // eventIDParam reads and copies the event id in the path.
@@ -114,6 +120,7 @@ func appendEvent(b []byte, e *messages.Event, now time.Time) []byte {
 	b = append(b, eventStatusText(statusNow(e, now))...)
 	b = append(b, `","seatsTotal":`...)
 	b = appendUint(b, uint64(e.GetSeatsTotal()))
+	b = appendSale(b, e)
 	b = append(b, `,"maxSeatsPerOrder":`...)
 	b = appendUint(b, uint64(e.GetMaxSeatsPerOrder()))
 	b = append(b, `,"maxOrdersPerSession":`...)
@@ -136,6 +143,23 @@ func appendEvent(b []byte, e *messages.Event, now time.Time) []byte {
 		b = append(b, '}')
 	}
 	return append(b, ']', '}')
+}
+
+// appendSale appends what browsing tells of how the event sells. Where nothing is known of that it says so.
+func appendSale(b []byte, e *messages.Event) []byte {
+	sale := e.GetSale()
+	b = append(b, `,"seatsAvailable":`...)
+	if sale == nil {
+		return append(b, `null,"soldOut":false,"priceFrom":null`...)
+	}
+	b = appendUint(b, uint64(sale.GetAvailable()))
+	b = append(b, `,"soldOut":`...)
+	b = strconv.AppendBool(b, sale.GetAvailable() == 0 && sale.GetHeld() == 0)
+	b = append(b, `,"priceFrom":`...)
+	if sale.GetAvailable() == 0 {
+		return append(b, "null"...)
+	}
+	return appendMoney(b, e.GetCurrency(), sale.GetPriceFrom())
 }
 
 func appendWaitingRoom(b []byte, w *messages.WaitingRoom) []byte {

@@ -110,3 +110,6 @@ func (l Limiter) Keys() int { return len(l.l.recent) + len(l.l.earlier) }
 
 // AdminHandler answers as the admin listener does.
 func (s *Server) AdminHandler() fasthttp.RequestHandler { return s.admin.Handler }
+
+// Preferred is the content coding for an Accept-Encoding.
+func Preferred(accept string) string { return codingNames[preferred([]byte(accept))] }

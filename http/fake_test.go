@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"boxoffice/messages"
 )
@@ -19,10 +22,17 @@ type fake struct {
 	event     *messages.Event
 	plan      *messages.SeatingPlan
 	eventErr  error
+	browses   atomic.Int64 // reads of an event or a page of them
 	nextPage  string
 	query     messages.EventQuery
 	created   messages.NewEvent
 	createErr error
+
+	// seats are the hall's, all of them available where nil; moved is its journal. seatsErr fails all that reads them.
+	seats    *messages.Availability
+	moved    []*messages.SeatsMoved
+	seatsErr error
+	loads    int
 
 	sessions map[[16]byte]messages.Session
 	answers  map[[16]byte]messages.Session // of the joins, as they were then
@@ -38,6 +48,9 @@ type fake struct {
 	answer    *messages.Answer
 	order     *messages.Order
 	tickets   []*messages.Ticket
+	curve     *messages.Curve
+	window    time.Duration
+	step      time.Duration
 	recordErr error
 	readyErr  error
 }
@@ -62,6 +75,7 @@ func (f *fake) last() *messages.Request {
 }
 
 func (f *fake) Event(_ context.Context, id string) (*messages.Event, error) {
+	f.browses.Add(1)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.eventErr != nil {
@@ -74,6 +88,7 @@ func (f *fake) Event(_ context.Context, id string) (*messages.Event, error) {
 }
 
 func (f *fake) Events(_ context.Context, q messages.EventQuery) ([]*messages.Event, string, error) {
+	f.browses.Add(1)
 	f.query = q
 	if q.Cursor == "bent" {
 		return nil, "", &messages.InvalidInputError{Faults: []*messages.Fault{{Field: "cursor", Message: "is not ours"}}}
@@ -86,6 +101,57 @@ func (f *fake) Plan(ctx context.Context, id string) (*messages.SeatingPlan, [32]
 		return nil, [32]byte{}, err
 	}
 	return f.plan, [32]byte{0xab, 0xcd}, nil
+}
+
+func (f *fake) Availability(ctx context.Context, id string) (*messages.Availability, error) {
+	plan, _, err := f.Plan(ctx, id)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch f.loads++; {
+	case err != nil:
+		return nil, err
+	case f.seatsErr != nil:
+		return nil, f.seatsErr
+	case f.seats != nil:
+		return f.seats, nil
+	}
+	all := &messages.Availability{Version: 1, AsOf: testNow}
+	for _, section := range plan.GetSections() {
+		for _, row := range section.GetRows() {
+			all.Seats = append(all.Seats, strings.Repeat("A", len(row.GetSeats()))...)
+		}
+	}
+	return all, nil
+}
+
+func (f *fake) Since(_ context.Context, after map[string]uint64, most int) (map[string][]*messages.SeatsMoved, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var entries []*messages.SeatsMoved
+	for _, m := range f.moved {
+		if m.GetVersion() > after["E1"] && len(entries) < most {
+			entries = append(entries, m)
+		}
+	}
+	return map[string][]*messages.SeatsMoved{"E1": entries}, f.seatsErr
+}
+
+func (f *fake) Keep(context.Context, string, *messages.Availability) error { return nil }
+
+// hall is as these letters say.
+func (f *fake) hall(version uint64, letters string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seats = &messages.Availability{Version: version, AsOf: testNow, Seats: []byte(letters)}
+}
+
+// move has a seat held, and brings what is said about it.
+func (f *fake) move(version uint64, seat uint32) *messages.Live {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := &messages.SeatsMoved{Version: version, Previous: version - 1, At: testNow, Held: []uint32{seat}}
+	f.moved = append(f.moved, m)
+	return &messages.Live{EventId: "E1", What: &messages.Live_Seats{Seats: m}}
 }
 
 func (f *fake) Create(_ context.Context, n messages.NewEvent) (*messages.Event, error) {
@@ -221,4 +287,19 @@ func (f *fake) Order(context.Context, string, [16]byte) (*messages.Order, error)
 
 func (f *fake) Tickets(context.Context, string, [16]byte) ([]*messages.Ticket, error) {
 	return f.tickets, f.recordErr
+}
+
+func (f *fake) Curve(_ context.Context, id string, window, step time.Duration) (*messages.Curve, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.window, f.step = window, step
+	switch {
+	case f.recordErr != nil:
+		return nil, f.recordErr
+	case f.event.GetEventId() != id:
+		return nil, &messages.EventNotFoundError{EventID: id}
+	case f.curve == nil:
+		return &messages.Curve{Currency: "EUR", AsOf: testNow, Step: step.Milliseconds()}, nil
+	}
+	return f.curve, nil
 }

@@ -81,7 +81,7 @@ func start(t testing.TB, configure ...func(*http.Config)) *server {
 	}
 	s := &server{fake: f, t: t, keys: must(http.ParseKeys(testSecret)), log: &syncBuffer{}, ended: make(chan error, 1)}
 	config := http.Config{
-		Engine: f, Catalogue: f, Organiser: f, Sessions: f, Records: f,
+		Engine: f, Catalogue: f, Halls: f, Organiser: f, Sessions: f, Records: f,
 		TokenKeys: s.keys, AdminToken: adminToken,
 		TicketKeys: []http.TicketKey{{KeyID: "k1", PublicKey: make(ed25519.PublicKey, ed25519.PublicKeySize)}},
 		Ready:      func(context.Context) error { return f.readyErr },
@@ -230,6 +230,7 @@ func testEvent() *messages.Event {
 	return &messages.Event{
 		EventId: "E1", Name: `Die "Nacht"`, Venue: "Riethsporthalle", City: "Erfurt", Performers: []string{"A", "B"},
 		StartsAt: testNow + 86_400_000, Status: messages.EventStatus_EVENT_STATUS_ON_SALE, SeatsTotal: 5, Currency: "EUR",
+		Sale:           &messages.Sale{Available: 3, Held: 1, PriceFrom: 4950},
 		Categories:     []*messages.Category{{Name: "Kategorie I", Color: "#E87722", Price: 4950}, {Name: "VIP", Price: 9900}},
 		HoldTtlSeconds: 300, MaxSeatsPerOrder: 8, MaxOrdersPerSession: 4,
 		WaitingRoom: &messages.WaitingRoom{Enabled: true, ActiveLimit: 500, ActiveTtlSeconds: 600, AdmitPerSecond: 100},

@@ -179,14 +179,14 @@ func TestShutdownDrains(t *testing.T) {
 func TestConfigRequired(t *testing.T) {
 	f := &fake{}
 	full := http.Config{
-		Engine: f, Catalogue: f, Organiser: f, Sessions: f, Records: f, TokenKeys: must(http.ParseKeys(testSecret)),
+		Engine: f, Catalogue: f, Halls: f, Organiser: f, Sessions: f, Records: f, TokenKeys: must(http.ParseKeys(testSecret)),
 		AdminToken: "x", Ready: func(context.Context) error { return nil },
 	}
 	if _, err := http.New(full); err != nil {
 		t.Error(err)
 	}
 	for _, spoil := range []func(*http.Config){
-		func(c *http.Config) { c.Engine = nil }, func(c *http.Config) { c.TokenKeys = http.Keys{} },
+		func(c *http.Config) { c.Engine = nil }, func(c *http.Config) { c.Halls = nil }, func(c *http.Config) { c.TokenKeys = http.Keys{} },
 		func(c *http.Config) { c.AdminToken = "" }, func(c *http.Config) { c.Ready = nil },
 	} {
 		c := full

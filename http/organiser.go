@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"google.golang.org/protobuf/proto"
 
 	"boxoffice/messages"
 )
@@ -32,6 +33,7 @@ func (s *Server) createEvent(c *fiber.Ctx) *problem {
 	if err != nil {
 		return readProblem(err)
 	}
+	s.events.drop()
 	c.Set(fiber.HeaderLocation, "/api/events/"+event.GetEventId())
 	writeJSON(c, fiber.StatusCreated, appendEvent(nil, event, s.Now()))
 	return nil
@@ -52,9 +54,9 @@ func (s *Server) patchEvent(c *fiber.Ctx) *problem {
 	if p != nil {
 		return p
 	}
-	s.untilShown(r.GetEvent())
-	s.events.drop(eventID)
-	writeJSON(c, fiber.StatusOK, appendEvent(nil, r.GetEvent(), s.Now()))
+	changed := s.untilShown(r.GetEvent())
+	s.events.drop()
+	writeJSON(c, fiber.StatusOK, appendEvent(nil, changed, s.Now()))
 	return nil
 }
 
@@ -65,22 +67,26 @@ const (
 )
 
 // untilShown waits until browsing shows a change, as whoever made it expects who looks right after. Where that takes too
-// long the answer goes out all the same: the change is committed.
-func (s *Server) untilShown(want *messages.Event) {
+// long the answer goes out all the same: the change is committed. It brings the event as it was changed, and how it sells,
+// which is not the settings' affair, as far as browsing knows that.
+func (s *Server) untilShown(want *messages.Event) *messages.Event {
 	ctx, cancel := context.WithTimeout(s.base, shownWaitMax)
 	defer cancel()
+	want = proto.CloneOf(want) // a reply belongs to all who get it
 	for {
 		got, err := s.Catalogue.Event(ctx, want.GetEventId())
-		now := s.Now()
-		if err == nil && bytes.Equal(appendEvent(nil, got, now), appendEvent(nil, want, now)) {
-			return
+		if now := s.Now(); err == nil {
+			want.Sale = got.GetSale()
+			if bytes.Equal(appendEvent(nil, got, now), appendEvent(nil, want, now)) {
+				return want
+			}
 		}
 		poll := time.NewTimer(shownPollEvery)
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
 			poll.Stop()
-			return
+			return want
 		}
 	}
 }

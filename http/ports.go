@@ -23,6 +23,18 @@ type Catalogue interface {
 	Plan(ctx context.Context, eventID string) (*messages.SeatingPlan, [32]byte, error)
 }
 
+// Halls are the seats of events, as their journals have them.
+type Halls interface {
+	// Availability of all seats, as committed no earlier than the call; *messages.EventNotFoundError where there is none.
+	Availability(ctx context.Context, eventID string) (*messages.Availability, error)
+	// Since brings, of each event, what moved seats after the version named, in its sequence, most entries at most. Events
+	// of which nothing is known are missing. An event's first has a Previous after the version named where what came
+	// between is not known any more.
+	Since(ctx context.Context, after map[string]uint64, most int) (map[string][]*messages.SeatsMoved, error)
+	// Keep stores a snapshot for other nodes, unless they have a later one. It may be lost.
+	Keep(ctx context.Context, eventID string, a *messages.Availability) error
+}
+
 // Organiser creates events.
 type Organiser interface {
 	// Create is *messages.EventExistsError or *messages.InvalidInputError where it refuses.
@@ -70,4 +82,6 @@ type Records interface {
 	Order(ctx context.Context, eventID string, orderID [16]byte) (*messages.Order, error)
 	// Tickets of a COMPLETED order, in its sequence of seats.
 	Tickets(ctx context.Context, eventID string, orderID [16]byte) ([]*messages.Ticket, error)
+	// Curve of the event's sale over a window until now; *messages.EventNotFoundError where there is none.
+	Curve(ctx context.Context, eventID string, window, step time.Duration) (*messages.Curve, error)
 }

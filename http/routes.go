@@ -36,7 +36,7 @@ type routes struct {
 }
 
 func (s *Server) publicRoutes() routes {
-	return s.register(nil, []*resource{
+	return s.register(nil, append(buyersPages(), []*resource{
 		{pattern: "/api/events", methods: map[string]handler{"GET": s.listEvents}},
 		{pattern: "/api/events/:id", methods: map[string]handler{"GET": s.getEvent}},
 		{pattern: "/api/events/:id/seatmap", methods: map[string]handler{"GET": s.getSeatMap}},
@@ -45,6 +45,7 @@ func (s *Server) publicRoutes() routes {
 		{pattern: "/api/waiting-room/sessions/:id", methods: map[string]handler{"GET": s.getSession, "DELETE": s.leave}},
 		{pattern: "/api/sse/waiting-room/sessions/:id", methods: map[string]handler{"GET": s.streamSession}},
 		{pattern: "/api/sse/orders/:id", methods: map[string]handler{"GET": s.streamOrder}},
+		{pattern: "/api/sse/events/:id/availability", methods: map[string]handler{"GET": s.streamAvailability}},
 		{pattern: "/api/orders", methods: map[string]handler{"POST": s.createOrder}},
 		{
 			pattern: "/api/orders/:id", methods: map[string]handler{"GET": s.getOrder},
@@ -56,17 +57,23 @@ func (s *Server) publicRoutes() routes {
 		{pattern: "/problems/:code", methods: map[string]handler{"GET": s.explainProblem}},
 		{pattern: "/livez", methods: map[string]handler{"GET": s.livez}},
 		{pattern: "/readyz", methods: map[string]handler{"GET": s.readyz}},
-	})
+	}...))
 }
 
 func (s *Server) adminRoutes() routes {
-	return s.register(s.organiserOnly, append(profiles(), []*resource{
+	return s.register(s.organiserOnly, append(append(profiles(), organisersPages()...), []*resource{
 		{pattern: "/api/admin/events", methods: map[string]handler{"POST": s.createEvent}},
 		{
 			pattern: "/api/admin/events/:id", methods: map[string]handler{"PATCH": s.patchEvent},
 			calls: map[string]handler{"block": s.block, "unblock": s.unblock},
 		},
 		{pattern: "/api/admin/events/:id/report", methods: map[string]handler{"GET": s.report}},
+		{pattern: "/api/admin/events/:id/curve", methods: map[string]handler{"GET": s.getCurve}},
+		// The organiser's page asks no other origin.
+		{pattern: "/api/events", methods: map[string]handler{"GET": s.listEvents}},
+		{pattern: "/api/events/:id", methods: map[string]handler{"GET": s.getEvent}},
+		{pattern: "/api/events/:id/seatmap", methods: map[string]handler{"GET": s.getSeatMap}},
+		{pattern: "/api/events/:id/availability", methods: map[string]handler{"GET": s.getAvailability}},
 		{pattern: "/problems/:code", open: true, methods: map[string]handler{"GET": s.explainProblem}},
 		{pattern: "/livez", open: true, methods: map[string]handler{"GET": s.livez}},
 		{pattern: "/readyz", open: true, methods: map[string]handler{"GET": s.readyz}},

@@ -21,8 +21,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
-	"golang.org/x/sync/singleflight"
 
+	"boxoffice/http/hall"
 	"boxoffice/http/sse"
 	"boxoffice/http/watch"
 )
@@ -31,6 +31,7 @@ import (
 type Config struct {
 	Engine    Engine
 	Catalogue Catalogue
+	Halls     Halls
 	Organiser Organiser
 	Sessions  Sessions
 	Records   Records
@@ -91,10 +92,9 @@ type Server struct {
 	Config
 	public, admin *fasthttp.Server
 	seatMaps      seatMapCache
-	availability  availabilityCache
-	// polls has one flight for each event that is asked for its availability.
-	polls         singleflight.Group
-	events        eventCache
+	halls         *hall.Halls
+	events        *eventCache
+	curves        curveCache
 	joins, orders limiter
 	watch         *watch.Hub
 	capacity      capacity
@@ -116,8 +116,8 @@ type Server struct {
 // New makes a server that does not listen yet. It fails where the configuration would leave a door open.
 func New(c Config) (*Server, error) {
 	switch {
-	case c.Engine == nil || c.Catalogue == nil || c.Organiser == nil || c.Sessions == nil || c.Records == nil:
-		return nil, errors.New("http: Engine, Catalogue, Organiser, Sessions and Records are required")
+	case c.Engine == nil || c.Catalogue == nil || c.Halls == nil || c.Organiser == nil || c.Sessions == nil || c.Records == nil:
+		return nil, errors.New("http: Engine, Catalogue, Halls, Organiser, Sessions and Records are required")
 	case len(c.TokenKeys.keys) == 0:
 		return nil, errors.New("http: TokenKeys are required")
 	case c.AdminToken == "":
@@ -145,7 +145,8 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		Config: c,
-		events: eventCache{read: c.Catalogue.Event, now: c.Now},
+		events: newEventCache(c.Catalogue, c.Now),
+		curves: curveCache{read: c.Records.Curve, now: c.Now},
 		joins:  newLimiter("joins", c.JoinsPerMinutePerIP, joinsPerMinuteDefault, c.Rates, c.Now),
 		orders: newLimiter("orders", c.OrdersPerMinutePerSession, ordersPerMinuteDefault, c.Rates, c.Now),
 
@@ -155,6 +156,10 @@ func New(c Config) (*Server, error) {
 	s.watch = watch.New(watch.Config{
 		Sessions: c.Sessions, Subscriptions: c.Subscriptions, Order: s.watchedOrder,
 		AppendActive: s.appendActiveData, AppendEnded: appendEndedData, Now: c.Now, Logger: c.Logger,
+	})
+	s.halls = hall.New(hall.Config{
+		Source: c.Halls, Subscriptions: c.Subscriptions, Sections: s.sections, Append: appendAvailability,
+		Pack: func(json []byte) any { return newEncoded(json) }, Now: c.Now, Logger: c.Logger,
 	})
 	s.base, s.giveUp = context.WithCancel(context.Background())
 	s.public = s.listenerServer(s.publicRoutes(), publicBodyBytesMax, publicReadTimeMax)

@@ -27,8 +27,34 @@ const fullRetryAfterSeconds = 5
 // streamsDrainMax is how long a shutdown waits for readers that stall: they are told again when they come back.
 const streamsDrainMax = 3 * time.Second
 
-// Heard takes what a node says about an event, whether it is watched here or not. It does not block.
-func (s *Server) Heard(l *messages.Live) { s.watch.Heard(l) }
+// Heard takes what a node says about an event, whether it is watched here or not. It does not block. Where it is about
+// seats, whoever asks for these after its return is shown it.
+func (s *Server) Heard(l *messages.Live) {
+	if seats := l.GetSeats(); seats != nil {
+		s.halls.Heard(l.GetEventId(), seats)
+		return
+	}
+	s.watch.Heard(l)
+}
+
+// streamAvailability goes on showing an event's seats, to anybody.
+func (s *Server) streamAvailability(c *fiber.Ctx) *problem {
+	ctx, cancel := context.WithTimeout(s.base, readTimeMax)
+	defer cancel()
+	eventID, p := eventIDParam(c)
+	if p != nil {
+		return p
+	}
+	address, p := s.roomForStream(c)
+	if p != nil || c.Method() == fiber.MethodHead {
+		return p
+	}
+	w, err := s.halls.Watch(ctx, eventID, string(c.Request().Header.Peek("Last-Event-ID")))
+	if err != nil {
+		return hallProblem(err)
+	}
+	return s.openStream(c, sse.Options{Address: address, Closed: w.Closed}, func(st *sse.Stream) { w.Open(st) })
+}
 
 // streamSession goes on telling how a session stands. What media types the client accepts is not looked at, as nowhere.
 func (s *Server) streamSession(c *fiber.Ctx) *problem {
@@ -180,6 +206,7 @@ func (s *Server) drainStreams(ctx context.Context) {
 		streams.Drain(ctx)
 	}
 	s.watch.Close()
+	s.halls.Close()
 }
 
 // appendEndedData is the data of the event that a session's end is.

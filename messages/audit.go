@@ -4,6 +4,10 @@ package messages
 type Audit struct {
 	EventID               string
 	LastSeq, ProjectedSeq uint64
+	// MovedAfter is the entry after which each says what seats it moved.
+	MovedAfter uint64
+	// Sale as browsing shows it, as of ProjectedSeq; nil: not to be compared.
+	Sale *Sale
 	// NextDue is when the event needs an owner, in milliseconds since the Unix epoch; 0: never.
 	NextDue  int64
 	Plan     *SeatingPlan

@@ -18,6 +18,9 @@ type Entry struct {
 	// Answers is the protobuf encoding of messages.Answers, empty where nothing was answered. What replays or projects a
 	// journal does not read them: they are empty there.
 	Answers []byte
+	// Moved is the protobuf encoding of SeatsMoved, empty where no seat was moved. What replays or projects a journal does
+	// not read it: it is empty there.
+	Moved []byte
 }
 
 // Batch is what an owner commits at once: an entry and what must stand or fall with it.

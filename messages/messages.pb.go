@@ -352,7 +352,6 @@ type Request struct {
 	//	*Request_Block
 	//	*Request_Unblock
 	//	*Request_Configure
-	//	*Request_GetAvailability
 	//	*Request_GetReport
 	//	*Request_Wake
 	//	*Request_GetEvent
@@ -509,15 +508,6 @@ func (x *Request) GetConfigure() *Configure {
 	return nil
 }
 
-func (x *Request) GetGetAvailability() *GetAvailability {
-	if x != nil {
-		if x, ok := x.Call.(*Request_GetAvailability); ok {
-			return x.GetAvailability
-		}
-	}
-	return nil
-}
-
 func (x *Request) GetGetReport() *GetReport {
 	if x != nil {
 		if x, ok := x.Call.(*Request_GetReport); ok {
@@ -589,10 +579,6 @@ type Request_Configure struct {
 	Configure *Configure `protobuf:"bytes,19,opt,name=configure,proto3,oneof"`
 }
 
-type Request_GetAvailability struct {
-	GetAvailability *GetAvailability `protobuf:"bytes,20,opt,name=get_availability,json=getAvailability,proto3,oneof"`
-}
-
 type Request_GetReport struct {
 	GetReport *GetReport `protobuf:"bytes,21,opt,name=get_report,json=getReport,proto3,oneof"`
 }
@@ -624,8 +610,6 @@ func (*Request_Block) isRequest_Call() {}
 func (*Request_Unblock) isRequest_Call() {}
 
 func (*Request_Configure) isRequest_Call() {}
-
-func (*Request_GetAvailability) isRequest_Call() {}
 
 func (*Request_GetReport) isRequest_Call() {}
 
@@ -1238,42 +1222,6 @@ func (x *Configure) GetPatch() *SettingsPatch {
 	return nil
 }
 
-type GetAvailability struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetAvailability) Reset() {
-	*x = GetAvailability{}
-	mi := &file_messages_messages_proto_msgTypes[13]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetAvailability) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetAvailability) ProtoMessage() {}
-
-func (x *GetAvailability) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[13]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetAvailability.ProtoReflect.Descriptor instead.
-func (*GetAvailability) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{13}
-}
-
 type GetReport struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1282,7 +1230,7 @@ type GetReport struct {
 
 func (x *GetReport) Reset() {
 	*x = GetReport{}
-	mi := &file_messages_messages_proto_msgTypes[14]
+	mi := &file_messages_messages_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1294,7 +1242,7 @@ func (x *GetReport) String() string {
 func (*GetReport) ProtoMessage() {}
 
 func (x *GetReport) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[14]
+	mi := &file_messages_messages_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1307,7 +1255,7 @@ func (x *GetReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReport.ProtoReflect.Descriptor instead.
 func (*GetReport) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{14}
+	return file_messages_messages_proto_rawDescGZIP(), []int{13}
 }
 
 type GetEvent struct {
@@ -1318,7 +1266,7 @@ type GetEvent struct {
 
 func (x *GetEvent) Reset() {
 	*x = GetEvent{}
-	mi := &file_messages_messages_proto_msgTypes[15]
+	mi := &file_messages_messages_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1278,7 @@ func (x *GetEvent) String() string {
 func (*GetEvent) ProtoMessage() {}
 
 func (x *GetEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[15]
+	mi := &file_messages_messages_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,7 +1291,7 @@ func (x *GetEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEvent.ProtoReflect.Descriptor instead.
 func (*GetEvent) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{15}
+	return file_messages_messages_proto_rawDescGZIP(), []int{14}
 }
 
 // Wake activates the event's owner and lets it do what is due.
@@ -1355,7 +1303,7 @@ type Wake struct {
 
 func (x *Wake) Reset() {
 	*x = Wake{}
-	mi := &file_messages_messages_proto_msgTypes[16]
+	mi := &file_messages_messages_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1315,7 @@ func (x *Wake) String() string {
 func (*Wake) ProtoMessage() {}
 
 func (x *Wake) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[16]
+	mi := &file_messages_messages_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1328,7 @@ func (x *Wake) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Wake.ProtoReflect.Descriptor instead.
 func (*Wake) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{16}
+	return file_messages_messages_proto_rawDescGZIP(), []int{15}
 }
 
 // Reply to a request. It is sent once all it rests on is committed.
@@ -1398,10 +1346,9 @@ type Reply struct {
 	Limit       int64  `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
 	DeclineCode string `protobuf:"bytes,7,opt,name=decline_code,json=declineCode,proto3" json:"decline_code,omitempty"`
 	// Outcome EVENT_NOT_ON_SALE: when the sale opens, where that lies ahead.
-	OnSaleAt     int64         `protobuf:"varint,8,opt,name=on_sale_at,json=onSaleAt,proto3" json:"on_sale_at,omitempty"`
-	Availability *Availability `protobuf:"bytes,9,opt,name=availability,proto3" json:"availability,omitempty"`
-	Report       *Report       `protobuf:"bytes,10,opt,name=report,proto3" json:"report,omitempty"`
-	Event        *Event        `protobuf:"bytes,11,opt,name=event,proto3" json:"event,omitempty"`
+	OnSaleAt int64   `protobuf:"varint,8,opt,name=on_sale_at,json=onSaleAt,proto3" json:"on_sale_at,omitempty"`
+	Report   *Report `protobuf:"bytes,10,opt,name=report,proto3" json:"report,omitempty"`
+	Event    *Event  `protobuf:"bytes,11,opt,name=event,proto3" json:"event,omitempty"`
 	// What is wrong with the settings, by field.
 	Faults        []*Fault `protobuf:"bytes,12,rep,name=faults,proto3" json:"faults,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1410,7 +1357,7 @@ type Reply struct {
 
 func (x *Reply) Reset() {
 	*x = Reply{}
-	mi := &file_messages_messages_proto_msgTypes[17]
+	mi := &file_messages_messages_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1369,7 @@ func (x *Reply) String() string {
 func (*Reply) ProtoMessage() {}
 
 func (x *Reply) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[17]
+	mi := &file_messages_messages_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1382,7 @@ func (x *Reply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reply.ProtoReflect.Descriptor instead.
 func (*Reply) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{17}
+	return file_messages_messages_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Reply) GetOutcome() Outcome {
@@ -1494,13 +1441,6 @@ func (x *Reply) GetOnSaleAt() int64 {
 	return 0
 }
 
-func (x *Reply) GetAvailability() *Availability {
-	if x != nil {
-		return x.Availability
-	}
-	return nil
-}
-
 func (x *Reply) GetReport() *Report {
 	if x != nil {
 		return x.Report
@@ -1533,7 +1473,7 @@ type Fault struct {
 
 func (x *Fault) Reset() {
 	*x = Fault{}
-	mi := &file_messages_messages_proto_msgTypes[18]
+	mi := &file_messages_messages_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1485,7 @@ func (x *Fault) String() string {
 func (*Fault) ProtoMessage() {}
 
 func (x *Fault) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[18]
+	mi := &file_messages_messages_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1498,7 @@ func (x *Fault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fault.ProtoReflect.Descriptor instead.
 func (*Fault) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{18}
+	return file_messages_messages_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Fault) GetField() string {
@@ -1588,7 +1528,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_messages_messages_proto_msgTypes[19]
+	mi := &file_messages_messages_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1600,7 +1540,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[19]
+	mi := &file_messages_messages_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1613,7 +1553,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{19}
+	return file_messages_messages_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Answer) GetStatus() uint32 {
@@ -1654,7 +1594,7 @@ type Answers struct {
 
 func (x *Answers) Reset() {
 	*x = Answers{}
-	mi := &file_messages_messages_proto_msgTypes[20]
+	mi := &file_messages_messages_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1666,7 +1606,7 @@ func (x *Answers) String() string {
 func (*Answers) ProtoMessage() {}
 
 func (x *Answers) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[20]
+	mi := &file_messages_messages_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1679,7 +1619,7 @@ func (x *Answers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answers.ProtoReflect.Descriptor instead.
 func (*Answers) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{20}
+	return file_messages_messages_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Answers) GetAnswers() []*Answer {
@@ -1700,7 +1640,7 @@ type StoredAnswer struct {
 
 func (x *StoredAnswer) Reset() {
 	*x = StoredAnswer{}
-	mi := &file_messages_messages_proto_msgTypes[21]
+	mi := &file_messages_messages_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1712,7 +1652,7 @@ func (x *StoredAnswer) String() string {
 func (*StoredAnswer) ProtoMessage() {}
 
 func (x *StoredAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[21]
+	mi := &file_messages_messages_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1725,7 +1665,7 @@ func (x *StoredAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoredAnswer.ProtoReflect.Descriptor instead.
 func (*StoredAnswer) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{21}
+	return file_messages_messages_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StoredAnswer) GetSeq() uint64 {
@@ -1760,7 +1700,7 @@ type Order struct {
 
 func (x *Order) Reset() {
 	*x = Order{}
-	mi := &file_messages_messages_proto_msgTypes[22]
+	mi := &file_messages_messages_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1772,7 +1712,7 @@ func (x *Order) String() string {
 func (*Order) ProtoMessage() {}
 
 func (x *Order) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[22]
+	mi := &file_messages_messages_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1785,7 +1725,7 @@ func (x *Order) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Order.ProtoReflect.Descriptor instead.
 func (*Order) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{22}
+	return file_messages_messages_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Order) GetOrderId() []byte {
@@ -1872,7 +1812,7 @@ type Seat struct {
 
 func (x *Seat) Reset() {
 	*x = Seat{}
-	mi := &file_messages_messages_proto_msgTypes[23]
+	mi := &file_messages_messages_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1884,7 +1824,7 @@ func (x *Seat) String() string {
 func (*Seat) ProtoMessage() {}
 
 func (x *Seat) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[23]
+	mi := &file_messages_messages_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1897,7 +1837,7 @@ func (x *Seat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Seat.ProtoReflect.Descriptor instead.
 func (*Seat) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{23}
+	return file_messages_messages_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Seat) GetSeatId() string {
@@ -1954,7 +1894,7 @@ type Ticket struct {
 
 func (x *Ticket) Reset() {
 	*x = Ticket{}
-	mi := &file_messages_messages_proto_msgTypes[24]
+	mi := &file_messages_messages_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1966,7 +1906,7 @@ func (x *Ticket) String() string {
 func (*Ticket) ProtoMessage() {}
 
 func (x *Ticket) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[24]
+	mi := &file_messages_messages_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1979,7 +1919,7 @@ func (x *Ticket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ticket.ProtoReflect.Descriptor instead.
 func (*Ticket) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{24}
+	return file_messages_messages_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Ticket) GetTicketId() []byte {
@@ -2015,7 +1955,7 @@ type WaitingRoom struct {
 
 func (x *WaitingRoom) Reset() {
 	*x = WaitingRoom{}
-	mi := &file_messages_messages_proto_msgTypes[25]
+	mi := &file_messages_messages_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2027,7 +1967,7 @@ func (x *WaitingRoom) String() string {
 func (*WaitingRoom) ProtoMessage() {}
 
 func (x *WaitingRoom) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[25]
+	mi := &file_messages_messages_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2040,7 +1980,7 @@ func (x *WaitingRoom) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitingRoom.ProtoReflect.Descriptor instead.
 func (*WaitingRoom) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{25}
+	return file_messages_messages_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *WaitingRoom) GetEnabled() bool {
@@ -2082,7 +2022,7 @@ type Category struct {
 
 func (x *Category) Reset() {
 	*x = Category{}
-	mi := &file_messages_messages_proto_msgTypes[26]
+	mi := &file_messages_messages_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2094,7 +2034,7 @@ func (x *Category) String() string {
 func (*Category) ProtoMessage() {}
 
 func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[26]
+	mi := &file_messages_messages_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2107,7 +2047,7 @@ func (x *Category) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Category.ProtoReflect.Descriptor instead.
 func (*Category) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{26}
+	return file_messages_messages_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Category) GetName() string {
@@ -2150,13 +2090,15 @@ type Event struct {
 	MaxSeatsPerOrder    uint32       `protobuf:"varint,13,opt,name=max_seats_per_order,json=maxSeatsPerOrder,proto3" json:"max_seats_per_order,omitempty"`
 	MaxOrdersPerSession uint32       `protobuf:"varint,14,opt,name=max_orders_per_session,json=maxOrdersPerSession,proto3" json:"max_orders_per_session,omitempty"`
 	WaitingRoom         *WaitingRoom `protobuf:"bytes,15,opt,name=waiting_room,json=waitingRoom,proto3" json:"waiting_room,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// How it sells, absent where only the settings are known.
+	Sale          *Sale `protobuf:"bytes,16,opt,name=sale,proto3" json:"sale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_messages_messages_proto_msgTypes[27]
+	mi := &file_messages_messages_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2168,7 +2110,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[27]
+	mi := &file_messages_messages_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2181,7 +2123,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_messages_messages_proto_rawDescGZIP(), []int{27}
+	return file_messages_messages_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Event) GetEventId() string {
@@ -2287,6 +2229,75 @@ func (x *Event) GetWaitingRoom() *WaitingRoom {
 		return x.WaitingRoom
 	}
 	return nil
+}
+
+func (x *Event) GetSale() *Sale {
+	if x != nil {
+		return x.Sale
+	}
+	return nil
+}
+
+// Sale is how an event sells, as of a moment ago.
+type Sale struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Available uint32                 `protobuf:"varint,1,opt,name=available,proto3" json:"available,omitempty"`
+	Held      uint32                 `protobuf:"varint,2,opt,name=held,proto3" json:"held,omitempty"`
+	// The lowest price of a seat that is available; 0 where available is 0.
+	PriceFrom     int64 `protobuf:"varint,3,opt,name=price_from,json=priceFrom,proto3" json:"price_from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sale) Reset() {
+	*x = Sale{}
+	mi := &file_messages_messages_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sale) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sale) ProtoMessage() {}
+
+func (x *Sale) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_messages_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sale.ProtoReflect.Descriptor instead.
+func (*Sale) Descriptor() ([]byte, []int) {
+	return file_messages_messages_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Sale) GetAvailable() uint32 {
+	if x != nil {
+		return x.Available
+	}
+	return 0
+}
+
+func (x *Sale) GetHeld() uint32 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
+func (x *Sale) GetPriceFrom() int64 {
+	if x != nil {
+		return x.PriceFrom
+	}
+	return 0
 }
 
 // SettingsPatch changes the settings that are present in it.
@@ -2675,6 +2686,7 @@ type Live struct {
 	//
 	//	*Live_Progress
 	//	*Live_Orders
+	//	*Live_Seats
 	What          isLive_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2749,6 +2761,15 @@ func (x *Live) GetOrders() *OrdersChanged {
 	return nil
 }
 
+func (x *Live) GetSeats() *SeatsMoved {
+	if x != nil {
+		if x, ok := x.What.(*Live_Seats); ok {
+			return x.Seats
+		}
+	}
+	return nil
+}
+
 type isLive_What interface {
 	isLive_What()
 }
@@ -2761,9 +2782,15 @@ type Live_Orders struct {
 	Orders *OrdersChanged `protobuf:"bytes,3,opt,name=orders,proto3,oneof"`
 }
 
+type Live_Seats struct {
+	Seats *SeatsMoved `protobuf:"bytes,5,opt,name=seats,proto3,oneof"`
+}
+
 func (*Live_Progress) isLive_What() {}
 
 func (*Live_Orders) isLive_What() {}
+
+func (*Live_Seats) isLive_What() {}
 
 // Progress of a waiting room: one number for everybody who waits.
 type Progress struct {
@@ -2874,6 +2901,112 @@ func (x *OrdersChanged) GetOrderIds() [][]byte {
 	return nil
 }
 
+// SeatsMoved says what a committed entry has made of seats. It leads from any state of a version from previous up to, and
+// not including, version; to a later one it adds nothing, and before an earlier one some other is missing.
+type SeatsMoved struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entry, and the last one before it that moved a seat. Both the same: nothing has moved, the event is there.
+	Version  uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Previous uint64 `protobuf:"varint,2,opt,name=previous,proto3" json:"previous,omitempty"`
+	// The owner's time, in milliseconds since the Unix epoch.
+	At int64 `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`
+	// Seats by index, ascending, each once: those that were in another state before.
+	Available []uint32 `protobuf:"varint,4,rep,packed,name=available,proto3" json:"available,omitempty"`
+	Held      []uint32 `protobuf:"varint,5,rep,packed,name=held,proto3" json:"held,omitempty"`
+	Sold      []uint32 `protobuf:"varint,6,rep,packed,name=sold,proto3" json:"sold,omitempty"`
+	Blocked   []uint32 `protobuf:"varint,7,rep,packed,name=blocked,proto3" json:"blocked,omitempty"`
+	// There are too many to name here: the journal has them.
+	Omitted       bool `protobuf:"varint,8,opt,name=omitted,proto3" json:"omitted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeatsMoved) Reset() {
+	*x = SeatsMoved{}
+	mi := &file_messages_messages_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeatsMoved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeatsMoved) ProtoMessage() {}
+
+func (x *SeatsMoved) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_messages_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeatsMoved.ProtoReflect.Descriptor instead.
+func (*SeatsMoved) Descriptor() ([]byte, []int) {
+	return file_messages_messages_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *SeatsMoved) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SeatsMoved) GetPrevious() uint64 {
+	if x != nil {
+		return x.Previous
+	}
+	return 0
+}
+
+func (x *SeatsMoved) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *SeatsMoved) GetAvailable() []uint32 {
+	if x != nil {
+		return x.Available
+	}
+	return nil
+}
+
+func (x *SeatsMoved) GetHeld() []uint32 {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+func (x *SeatsMoved) GetSold() []uint32 {
+	if x != nil {
+		return x.Sold
+	}
+	return nil
+}
+
+func (x *SeatsMoved) GetBlocked() []uint32 {
+	if x != nil {
+		return x.Blocked
+	}
+	return nil
+}
+
+func (x *SeatsMoved) GetOmitted() bool {
+	if x != nil {
+		return x.Omitted
+	}
+	return false
+}
+
 type Report_CategoryLine struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2889,7 +3022,7 @@ type Report_CategoryLine struct {
 
 func (x *Report_CategoryLine) Reset() {
 	*x = Report_CategoryLine{}
-	mi := &file_messages_messages_proto_msgTypes[35]
+	mi := &file_messages_messages_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2901,7 +3034,7 @@ func (x *Report_CategoryLine) String() string {
 func (*Report_CategoryLine) ProtoMessage() {}
 
 func (x *Report_CategoryLine) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[35]
+	mi := &file_messages_messages_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2973,7 +3106,7 @@ type SeatingPlan_Seat struct {
 
 func (x *SeatingPlan_Seat) Reset() {
 	*x = SeatingPlan_Seat{}
-	mi := &file_messages_messages_proto_msgTypes[37]
+	mi := &file_messages_messages_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2985,7 +3118,7 @@ func (x *SeatingPlan_Seat) String() string {
 func (*SeatingPlan_Seat) ProtoMessage() {}
 
 func (x *SeatingPlan_Seat) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[37]
+	mi := &file_messages_messages_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3046,7 +3179,7 @@ type SeatingPlan_Row struct {
 
 func (x *SeatingPlan_Row) Reset() {
 	*x = SeatingPlan_Row{}
-	mi := &file_messages_messages_proto_msgTypes[38]
+	mi := &file_messages_messages_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3058,7 +3191,7 @@ func (x *SeatingPlan_Row) String() string {
 func (*SeatingPlan_Row) ProtoMessage() {}
 
 func (x *SeatingPlan_Row) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[38]
+	mi := &file_messages_messages_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3098,7 +3231,7 @@ type SeatingPlan_Section struct {
 
 func (x *SeatingPlan_Section) Reset() {
 	*x = SeatingPlan_Section{}
-	mi := &file_messages_messages_proto_msgTypes[39]
+	mi := &file_messages_messages_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3110,7 +3243,7 @@ func (x *SeatingPlan_Section) String() string {
 func (*SeatingPlan_Section) ProtoMessage() {}
 
 func (x *SeatingPlan_Section) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[39]
+	mi := &file_messages_messages_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3150,7 +3283,7 @@ type SeatingPlan_Category struct {
 
 func (x *SeatingPlan_Category) Reset() {
 	*x = SeatingPlan_Category{}
-	mi := &file_messages_messages_proto_msgTypes[40]
+	mi := &file_messages_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3162,7 +3295,7 @@ func (x *SeatingPlan_Category) String() string {
 func (*SeatingPlan_Category) ProtoMessage() {}
 
 func (x *SeatingPlan_Category) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[40]
+	mi := &file_messages_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3196,7 +3329,7 @@ var File_messages_messages_proto protoreflect.FileDescriptor
 
 const file_messages_messages_proto_rawDesc = "" +
 	"\n" +
-	"\x17messages/messages.proto\x12\fboxoffice.v1\"\x88\a\n" +
+	"\x17messages/messages.proto\x12\fboxoffice.v1\"\xd4\x06\n" +
 	"\aRequest\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x1d\n" +
 	"\n" +
@@ -3213,13 +3346,12 @@ const file_messages_messages_proto_rawDesc = "" +
 	"endSession\x12+\n" +
 	"\x05block\x18\x11 \x01(\v2\x13.boxoffice.v1.BlockH\x00R\x05block\x121\n" +
 	"\aunblock\x18\x12 \x01(\v2\x15.boxoffice.v1.UnblockH\x00R\aunblock\x127\n" +
-	"\tconfigure\x18\x13 \x01(\v2\x17.boxoffice.v1.ConfigureH\x00R\tconfigure\x12J\n" +
-	"\x10get_availability\x18\x14 \x01(\v2\x1d.boxoffice.v1.GetAvailabilityH\x00R\x0fgetAvailability\x128\n" +
+	"\tconfigure\x18\x13 \x01(\v2\x17.boxoffice.v1.ConfigureH\x00R\tconfigure\x128\n" +
 	"\n" +
 	"get_report\x18\x15 \x01(\v2\x17.boxoffice.v1.GetReportH\x00R\tgetReport\x12(\n" +
 	"\x04wake\x18\x16 \x01(\v2\x12.boxoffice.v1.WakeH\x00R\x04wake\x125\n" +
 	"\tget_event\x18\x17 \x01(\v2\x16.boxoffice.v1.GetEventH\x00R\bgetEventB\x06\n" +
-	"\x04call\"7\n" +
+	"\x04callJ\x04\b\x14\x10\x15R\x10get_availability\"7\n" +
 	"\vIdempotency\x12\x14\n" +
 	"\x05scope\x18\x01 \x01(\fR\x05scope\x12\x12\n" +
 	"\x04body\x18\x02 \x01(\fR\x04body\"R\n" +
@@ -3252,12 +3384,11 @@ const file_messages_messages_proto_rawDesc = "" +
 	"\aUnblock\x12\x14\n" +
 	"\x05seats\x18\x01 \x03(\tR\x05seats\">\n" +
 	"\tConfigure\x121\n" +
-	"\x05patch\x18\x01 \x01(\v2\x1b.boxoffice.v1.SettingsPatchR\x05patch\"\x11\n" +
-	"\x0fGetAvailability\"\v\n" +
+	"\x05patch\x18\x01 \x01(\v2\x1b.boxoffice.v1.SettingsPatchR\x05patch\"\v\n" +
 	"\tGetReport\"\n" +
 	"\n" +
 	"\bGetEvent\"\x06\n" +
-	"\x04Wake\"\xf8\x03\n" +
+	"\x04Wake\"\xcc\x03\n" +
 	"\x05Reply\x12/\n" +
 	"\aoutcome\x18\x01 \x01(\x0e2\x15.boxoffice.v1.OutcomeR\aoutcome\x12,\n" +
 	"\x06answer\x18\x02 \x01(\v2\x14.boxoffice.v1.AnswerR\x06answer\x122\n" +
@@ -3267,12 +3398,12 @@ const file_messages_messages_proto_rawDesc = "" +
 	"\x05limit\x18\x06 \x01(\x03R\x05limit\x12!\n" +
 	"\fdecline_code\x18\a \x01(\tR\vdeclineCode\x12\x1c\n" +
 	"\n" +
-	"on_sale_at\x18\b \x01(\x03R\bonSaleAt\x12>\n" +
-	"\favailability\x18\t \x01(\v2\x1a.boxoffice.v1.AvailabilityR\favailability\x12,\n" +
+	"on_sale_at\x18\b \x01(\x03R\bonSaleAt\x12,\n" +
 	"\x06report\x18\n" +
 	" \x01(\v2\x14.boxoffice.v1.ReportR\x06report\x12)\n" +
 	"\x05event\x18\v \x01(\v2\x13.boxoffice.v1.EventR\x05event\x12+\n" +
-	"\x06faults\x18\f \x03(\v2\x13.boxoffice.v1.FaultR\x06faults\"7\n" +
+	"\x06faults\x18\f \x03(\v2\x13.boxoffice.v1.FaultR\x06faultsJ\x04\b\t\x10\n" +
+	"R\favailability\"7\n" +
 	"\x05Fault\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"s\n" +
@@ -3319,7 +3450,7 @@ const file_messages_messages_proto_rawDesc = "" +
 	"\bCategory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05color\x18\x02 \x01(\tR\x05color\x12\x14\n" +
-	"\x05price\x18\x03 \x01(\x03R\x05price\"\xaf\x04\n" +
+	"\x05price\x18\x03 \x01(\x03R\x05price\"\xd7\x04\n" +
 	"\x05Event\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -3342,7 +3473,13 @@ const file_messages_messages_proto_rawDesc = "" +
 	"\x10hold_ttl_seconds\x18\f \x01(\rR\x0eholdTtlSeconds\x12-\n" +
 	"\x13max_seats_per_order\x18\r \x01(\rR\x10maxSeatsPerOrder\x123\n" +
 	"\x16max_orders_per_session\x18\x0e \x01(\rR\x13maxOrdersPerSession\x12<\n" +
-	"\fwaiting_room\x18\x0f \x01(\v2\x19.boxoffice.v1.WaitingRoomR\vwaitingRoom\"\xe8\x06\n" +
+	"\fwaiting_room\x18\x0f \x01(\v2\x19.boxoffice.v1.WaitingRoomR\vwaitingRoom\x12&\n" +
+	"\x04sale\x18\x10 \x01(\v2\x12.boxoffice.v1.SaleR\x04sale\"W\n" +
+	"\x04Sale\x12\x1c\n" +
+	"\tavailable\x18\x01 \x01(\rR\tavailable\x12\x12\n" +
+	"\x04held\x18\x02 \x01(\rR\x04held\x12\x1d\n" +
+	"\n" +
+	"price_from\x18\x03 \x01(\x03R\tpriceFrom\"\xe8\x06\n" +
 	"\rSettingsPatch\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x19\n" +
 	"\x05venue\x18\x02 \x01(\tH\x01R\x05venue\x88\x01\x01\x12\x17\n" +
@@ -3422,12 +3559,13 @@ const file_messages_messages_proto_rawDesc = "" +
 	"\x04rows\x18\x02 \x03(\v2\x1d.boxoffice.v1.SeatingPlan.RowR\x04rows\x1a4\n" +
 	"\bCategory\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05color\x18\x02 \x01(\tR\x05color\"\xaa\x01\n" +
+	"\x05color\x18\x02 \x01(\tR\x05color\"\xdc\x01\n" +
 	"\x04Live\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x12\n" +
 	"\x04node\x18\x04 \x01(\tR\x04node\x124\n" +
 	"\bprogress\x18\x02 \x01(\v2\x16.boxoffice.v1.ProgressH\x00R\bprogress\x125\n" +
-	"\x06orders\x18\x03 \x01(\v2\x1b.boxoffice.v1.OrdersChangedH\x00R\x06ordersB\x06\n" +
+	"\x06orders\x18\x03 \x01(\v2\x1b.boxoffice.v1.OrdersChangedH\x00R\x06orders\x120\n" +
+	"\x05seats\x18\x05 \x01(\v2\x18.boxoffice.v1.SeatsMovedH\x00R\x05seatsB\x06\n" +
 	"\x04what\"V\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04head\x18\x01 \x01(\x04R\x04head\x12\x1d\n" +
@@ -3435,7 +3573,17 @@ const file_messages_messages_proto_rawDesc = "" +
 	"per_second\x18\x02 \x01(\x01R\tperSecond\x12\x17\n" +
 	"\aon_sale\x18\x03 \x01(\bR\x06onSale\",\n" +
 	"\rOrdersChanged\x12\x1b\n" +
-	"\torder_ids\x18\x01 \x03(\fR\borderIds*\xaa\t\n" +
+	"\torder_ids\x18\x01 \x03(\fR\borderIds\"\xcc\x01\n" +
+	"\n" +
+	"SeatsMoved\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x1a\n" +
+	"\bprevious\x18\x02 \x01(\x04R\bprevious\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x1c\n" +
+	"\tavailable\x18\x04 \x03(\rR\tavailable\x12\x12\n" +
+	"\x04held\x18\x05 \x03(\rR\x04held\x12\x12\n" +
+	"\x04sold\x18\x06 \x03(\rR\x04sold\x12\x18\n" +
+	"\ablocked\x18\a \x03(\rR\ablocked\x12\x18\n" +
+	"\aomitted\x18\b \x01(\bR\aomitted*\xaa\t\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15OUTCOME_ORDER_CREATED\x10\x01\x12\x1a\n" +
@@ -3513,7 +3661,7 @@ func file_messages_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_messages_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_messages_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
 var file_messages_messages_proto_goTypes = []any{
 	(Outcome)(0),                 // 0: boxoffice.v1.Outcome
 	(OrderStatus)(0),             // 1: boxoffice.v1.OrderStatus
@@ -3531,21 +3679,21 @@ var file_messages_messages_proto_goTypes = []any{
 	(*Block)(nil),                // 13: boxoffice.v1.Block
 	(*Unblock)(nil),              // 14: boxoffice.v1.Unblock
 	(*Configure)(nil),            // 15: boxoffice.v1.Configure
-	(*GetAvailability)(nil),      // 16: boxoffice.v1.GetAvailability
-	(*GetReport)(nil),            // 17: boxoffice.v1.GetReport
-	(*GetEvent)(nil),             // 18: boxoffice.v1.GetEvent
-	(*Wake)(nil),                 // 19: boxoffice.v1.Wake
-	(*Reply)(nil),                // 20: boxoffice.v1.Reply
-	(*Fault)(nil),                // 21: boxoffice.v1.Fault
-	(*Answer)(nil),               // 22: boxoffice.v1.Answer
-	(*Answers)(nil),              // 23: boxoffice.v1.Answers
-	(*StoredAnswer)(nil),         // 24: boxoffice.v1.StoredAnswer
-	(*Order)(nil),                // 25: boxoffice.v1.Order
-	(*Seat)(nil),                 // 26: boxoffice.v1.Seat
-	(*Ticket)(nil),               // 27: boxoffice.v1.Ticket
-	(*WaitingRoom)(nil),          // 28: boxoffice.v1.WaitingRoom
-	(*Category)(nil),             // 29: boxoffice.v1.Category
-	(*Event)(nil),                // 30: boxoffice.v1.Event
+	(*GetReport)(nil),            // 16: boxoffice.v1.GetReport
+	(*GetEvent)(nil),             // 17: boxoffice.v1.GetEvent
+	(*Wake)(nil),                 // 18: boxoffice.v1.Wake
+	(*Reply)(nil),                // 19: boxoffice.v1.Reply
+	(*Fault)(nil),                // 20: boxoffice.v1.Fault
+	(*Answer)(nil),               // 21: boxoffice.v1.Answer
+	(*Answers)(nil),              // 22: boxoffice.v1.Answers
+	(*StoredAnswer)(nil),         // 23: boxoffice.v1.StoredAnswer
+	(*Order)(nil),                // 24: boxoffice.v1.Order
+	(*Seat)(nil),                 // 25: boxoffice.v1.Seat
+	(*Ticket)(nil),               // 26: boxoffice.v1.Ticket
+	(*WaitingRoom)(nil),          // 27: boxoffice.v1.WaitingRoom
+	(*Category)(nil),             // 28: boxoffice.v1.Category
+	(*Event)(nil),                // 29: boxoffice.v1.Event
+	(*Sale)(nil),                 // 30: boxoffice.v1.Sale
 	(*SettingsPatch)(nil),        // 31: boxoffice.v1.SettingsPatch
 	(*Availability)(nil),         // 32: boxoffice.v1.Availability
 	(*Report)(nil),               // 33: boxoffice.v1.Report
@@ -3553,12 +3701,13 @@ var file_messages_messages_proto_goTypes = []any{
 	(*Live)(nil),                 // 35: boxoffice.v1.Live
 	(*Progress)(nil),             // 36: boxoffice.v1.Progress
 	(*OrdersChanged)(nil),        // 37: boxoffice.v1.OrdersChanged
-	(*Report_CategoryLine)(nil),  // 38: boxoffice.v1.Report.CategoryLine
-	nil,                          // 39: boxoffice.v1.Report.OrdersEntry
-	(*SeatingPlan_Seat)(nil),     // 40: boxoffice.v1.SeatingPlan.Seat
-	(*SeatingPlan_Row)(nil),      // 41: boxoffice.v1.SeatingPlan.Row
-	(*SeatingPlan_Section)(nil),  // 42: boxoffice.v1.SeatingPlan.Section
-	(*SeatingPlan_Category)(nil), // 43: boxoffice.v1.SeatingPlan.Category
+	(*SeatsMoved)(nil),           // 38: boxoffice.v1.SeatsMoved
+	(*Report_CategoryLine)(nil),  // 39: boxoffice.v1.Report.CategoryLine
+	nil,                          // 40: boxoffice.v1.Report.OrdersEntry
+	(*SeatingPlan_Seat)(nil),     // 41: boxoffice.v1.SeatingPlan.Seat
+	(*SeatingPlan_Row)(nil),      // 42: boxoffice.v1.SeatingPlan.Row
+	(*SeatingPlan_Section)(nil),  // 43: boxoffice.v1.SeatingPlan.Section
+	(*SeatingPlan_Category)(nil), // 44: boxoffice.v1.SeatingPlan.Category
 }
 var file_messages_messages_proto_depIdxs = []int32{
 	4,  // 0: boxoffice.v1.Request.idempotency:type_name -> boxoffice.v1.Idempotency
@@ -3572,37 +3721,37 @@ var file_messages_messages_proto_depIdxs = []int32{
 	13, // 8: boxoffice.v1.Request.block:type_name -> boxoffice.v1.Block
 	14, // 9: boxoffice.v1.Request.unblock:type_name -> boxoffice.v1.Unblock
 	15, // 10: boxoffice.v1.Request.configure:type_name -> boxoffice.v1.Configure
-	16, // 11: boxoffice.v1.Request.get_availability:type_name -> boxoffice.v1.GetAvailability
-	17, // 12: boxoffice.v1.Request.get_report:type_name -> boxoffice.v1.GetReport
-	19, // 13: boxoffice.v1.Request.wake:type_name -> boxoffice.v1.Wake
-	18, // 14: boxoffice.v1.Request.get_event:type_name -> boxoffice.v1.GetEvent
-	6,  // 15: boxoffice.v1.Reserve.want:type_name -> boxoffice.v1.Want
-	6,  // 16: boxoffice.v1.Confirm.want:type_name -> boxoffice.v1.Want
-	31, // 17: boxoffice.v1.Configure.patch:type_name -> boxoffice.v1.SettingsPatch
-	0,  // 18: boxoffice.v1.Reply.outcome:type_name -> boxoffice.v1.Outcome
-	22, // 19: boxoffice.v1.Reply.answer:type_name -> boxoffice.v1.Answer
-	24, // 20: boxoffice.v1.Reply.stored:type_name -> boxoffice.v1.StoredAnswer
-	25, // 21: boxoffice.v1.Reply.order:type_name -> boxoffice.v1.Order
-	32, // 22: boxoffice.v1.Reply.availability:type_name -> boxoffice.v1.Availability
-	33, // 23: boxoffice.v1.Reply.report:type_name -> boxoffice.v1.Report
-	30, // 24: boxoffice.v1.Reply.event:type_name -> boxoffice.v1.Event
-	21, // 25: boxoffice.v1.Reply.faults:type_name -> boxoffice.v1.Fault
-	22, // 26: boxoffice.v1.Answers.answers:type_name -> boxoffice.v1.Answer
-	1,  // 27: boxoffice.v1.Order.status:type_name -> boxoffice.v1.OrderStatus
-	26, // 28: boxoffice.v1.Order.seats:type_name -> boxoffice.v1.Seat
-	27, // 29: boxoffice.v1.Order.tickets:type_name -> boxoffice.v1.Ticket
-	2,  // 30: boxoffice.v1.Event.status:type_name -> boxoffice.v1.EventStatus
-	29, // 31: boxoffice.v1.Event.categories:type_name -> boxoffice.v1.Category
-	28, // 32: boxoffice.v1.Event.waiting_room:type_name -> boxoffice.v1.WaitingRoom
-	2,  // 33: boxoffice.v1.SettingsPatch.status:type_name -> boxoffice.v1.EventStatus
-	38, // 34: boxoffice.v1.Report.categories:type_name -> boxoffice.v1.Report.CategoryLine
-	39, // 35: boxoffice.v1.Report.orders:type_name -> boxoffice.v1.Report.OrdersEntry
-	43, // 36: boxoffice.v1.SeatingPlan.categories:type_name -> boxoffice.v1.SeatingPlan.Category
-	42, // 37: boxoffice.v1.SeatingPlan.sections:type_name -> boxoffice.v1.SeatingPlan.Section
-	36, // 38: boxoffice.v1.Live.progress:type_name -> boxoffice.v1.Progress
-	37, // 39: boxoffice.v1.Live.orders:type_name -> boxoffice.v1.OrdersChanged
-	40, // 40: boxoffice.v1.SeatingPlan.Row.seats:type_name -> boxoffice.v1.SeatingPlan.Seat
-	41, // 41: boxoffice.v1.SeatingPlan.Section.rows:type_name -> boxoffice.v1.SeatingPlan.Row
+	16, // 11: boxoffice.v1.Request.get_report:type_name -> boxoffice.v1.GetReport
+	18, // 12: boxoffice.v1.Request.wake:type_name -> boxoffice.v1.Wake
+	17, // 13: boxoffice.v1.Request.get_event:type_name -> boxoffice.v1.GetEvent
+	6,  // 14: boxoffice.v1.Reserve.want:type_name -> boxoffice.v1.Want
+	6,  // 15: boxoffice.v1.Confirm.want:type_name -> boxoffice.v1.Want
+	31, // 16: boxoffice.v1.Configure.patch:type_name -> boxoffice.v1.SettingsPatch
+	0,  // 17: boxoffice.v1.Reply.outcome:type_name -> boxoffice.v1.Outcome
+	21, // 18: boxoffice.v1.Reply.answer:type_name -> boxoffice.v1.Answer
+	23, // 19: boxoffice.v1.Reply.stored:type_name -> boxoffice.v1.StoredAnswer
+	24, // 20: boxoffice.v1.Reply.order:type_name -> boxoffice.v1.Order
+	33, // 21: boxoffice.v1.Reply.report:type_name -> boxoffice.v1.Report
+	29, // 22: boxoffice.v1.Reply.event:type_name -> boxoffice.v1.Event
+	20, // 23: boxoffice.v1.Reply.faults:type_name -> boxoffice.v1.Fault
+	21, // 24: boxoffice.v1.Answers.answers:type_name -> boxoffice.v1.Answer
+	1,  // 25: boxoffice.v1.Order.status:type_name -> boxoffice.v1.OrderStatus
+	25, // 26: boxoffice.v1.Order.seats:type_name -> boxoffice.v1.Seat
+	26, // 27: boxoffice.v1.Order.tickets:type_name -> boxoffice.v1.Ticket
+	2,  // 28: boxoffice.v1.Event.status:type_name -> boxoffice.v1.EventStatus
+	28, // 29: boxoffice.v1.Event.categories:type_name -> boxoffice.v1.Category
+	27, // 30: boxoffice.v1.Event.waiting_room:type_name -> boxoffice.v1.WaitingRoom
+	30, // 31: boxoffice.v1.Event.sale:type_name -> boxoffice.v1.Sale
+	2,  // 32: boxoffice.v1.SettingsPatch.status:type_name -> boxoffice.v1.EventStatus
+	39, // 33: boxoffice.v1.Report.categories:type_name -> boxoffice.v1.Report.CategoryLine
+	40, // 34: boxoffice.v1.Report.orders:type_name -> boxoffice.v1.Report.OrdersEntry
+	44, // 35: boxoffice.v1.SeatingPlan.categories:type_name -> boxoffice.v1.SeatingPlan.Category
+	43, // 36: boxoffice.v1.SeatingPlan.sections:type_name -> boxoffice.v1.SeatingPlan.Section
+	36, // 37: boxoffice.v1.Live.progress:type_name -> boxoffice.v1.Progress
+	37, // 38: boxoffice.v1.Live.orders:type_name -> boxoffice.v1.OrdersChanged
+	38, // 39: boxoffice.v1.Live.seats:type_name -> boxoffice.v1.SeatsMoved
+	41, // 40: boxoffice.v1.SeatingPlan.Row.seats:type_name -> boxoffice.v1.SeatingPlan.Seat
+	42, // 41: boxoffice.v1.SeatingPlan.Section.rows:type_name -> boxoffice.v1.SeatingPlan.Row
 	42, // [42:42] is the sub-list for method output_type
 	42, // [42:42] is the sub-list for method input_type
 	42, // [42:42] is the sub-list for extension type_name
@@ -3626,7 +3775,6 @@ func file_messages_messages_proto_init() {
 		(*Request_Block)(nil),
 		(*Request_Unblock)(nil),
 		(*Request_Configure)(nil),
-		(*Request_GetAvailability)(nil),
 		(*Request_GetReport)(nil),
 		(*Request_Wake)(nil),
 		(*Request_GetEvent)(nil),
@@ -3635,6 +3783,7 @@ func file_messages_messages_proto_init() {
 	file_messages_messages_proto_msgTypes[32].OneofWrappers = []any{
 		(*Live_Progress)(nil),
 		(*Live_Orders)(nil),
+		(*Live_Seats)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -3642,7 +3791,7 @@ func file_messages_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_messages_proto_rawDesc), len(file_messages_messages_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   41,
+			NumMessages:   42,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

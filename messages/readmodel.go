@@ -11,6 +11,8 @@ type Projection struct {
 	Sessions []SessionRow
 	// Event is set where the settings changed.
 	Event *Event
+	// Sale is set where a seat was moved or the settings changed.
+	Sale *Sale
 	// Snapshot after entry To, nil where none is due.
 	Snapshot []byte
 }

@@ -12,14 +12,15 @@ import (
 
 const (
 	auditStatement = `
-select o.last_seq, coalesce(o.next_due, 0), p.projected_seq, coalesce(s.seq, 0), s.state, e.settings, now_ms()
+select o.last_seq, coalesce(o.next_due, 0), o.moved_after, p.projected_seq, p.seats_available, p.seats_held, p.price_from,
+    coalesce(s.seq, 0), s.state, e.settings, now_ms()
 from event e
 join event_owner o using (event_id)
 join projection p using (event_id)
 left join snapshot s using (event_id)
 where e.event_id = $1`
 
-	auditEntriesStatement = `select seq, epoch, at, facts, answers from journal where event_id = $1 order by seq`
+	auditEntriesStatement = `select seq, epoch, at, facts, answers, moved from journal where event_id = $1 order by seq`
 
 	auditSeatsStatement = `select seat_index, state, order_id from seat where event_id = $1 order by seat_index`
 
@@ -91,7 +92,9 @@ func audit(ctx context.Context, tx pgx.Tx, a *messages.Audit) error {
 	b.Queue(auditStatement, a.EventID).QueryRow(func(row pgx.Row) error {
 		var settings []byte
 		var now int64
-		err := row.Scan(&a.LastSeq, &a.NextDue, &a.ProjectedSeq, &a.SnapshotSeq, &a.Snapshot, &settings, &now)
+		a.Sale = new(messages.Sale)
+		err := row.Scan(&a.LastSeq, &a.NextDue, &a.MovedAfter, &a.ProjectedSeq, &a.Sale.Available, &a.Sale.Held, &a.Sale.PriceFrom,
+			&a.SnapshotSeq, &a.Snapshot, &settings, &now)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return &messages.EventNotFoundError{EventID: a.EventID}
@@ -127,7 +130,7 @@ func queueRows[T any](b *pgx.Batch, statement, eventID string, scan pgx.RowToFun
 }
 
 func scanWholeEntry(row pgx.CollectableRow) (e messages.Entry, err error) {
-	err = row.Scan(&e.Seq, &e.Epoch, &e.At, &e.Facts, &e.Answers)
+	err = row.Scan(&e.Seq, &e.Epoch, &e.At, &e.Facts, &e.Answers, &e.Moved)
 	return e, err
 }
 

@@ -26,14 +26,15 @@ func owned(b *testing.B, db *DB, events int) (epochs []uint64) {
 	return epochs
 }
 
-// BenchmarkCommit: one batch of an event in flight at a time, events side by side. Facts and answers are of the size
-// that a batch of 25 confirms has.
+// BenchmarkCommit: one batch of an event in flight at a time, events side by side. Facts, answers and what was moved are
+// of the size that a batch of 25 confirms has.
 func BenchmarkCommit(b *testing.B) {
 	for _, events := range []int{1, 4, 16} {
 		b.Run(fmt.Sprint(events, " events"), func(b *testing.B) {
 			db, _ := open(b)
 			epochs := owned(b, db, events)
 			facts, answers := bytes.Repeat([]byte("fact"), 25*20), bytes.Repeat([]byte(`{"orderId":"E1.o_`), 25*30)
+			moved := make([]byte, 25*2*2)
 			var next atomic.Int64
 			b.ResetTimer()
 			done := make(chan error)
@@ -42,7 +43,7 @@ func BenchmarkCommit(b *testing.B) {
 					var err error
 					for seq := uint64(2); err == nil && next.Add(1) <= int64(b.N); seq++ {
 						batch := journaltest.Batch(fmt.Sprint("E", e), epochs[e], seq)
-						batch.Entry.Facts, batch.Entry.Answers = facts, answers
+						batch.Entry.Facts, batch.Entry.Answers, batch.Entry.Moved = facts, answers, moved
 						err = db.Journal("a").Commit(b.Context(), batch)
 					}
 					done <- err

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"strings"
-	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -24,13 +23,13 @@ const (
 	createEventStatement = `
 insert into event (event_id, name, venue, city, performers, starts_at, on_sale_at, status, seats_total, currency,
     settings, search, plan, plan_hash)
-values ($1, $2, $3, $4, $5, $6, nullif($7::bigint, 0), $8, $9, $10, $11, to_tsvector('simple', $12), $13, $14)
+values ($1, $2, $3, $4, $5, $6, nullif($7::bigint, 0), $8, $9, $10, $11, array_to_tsvector($12), $13, $14)
 on conflict (event_id) do nothing`
 
 	// Used by the projector.
 	updateEventStatement = `
 update event set name = $2, venue = $3, city = $4, performers = $5, starts_at = $6, on_sale_at = nullif($7::bigint, 0),
-    status = $8, seats_total = $9, currency = $10, settings = $11, search = to_tsvector('simple', $12)
+    status = $8, seats_total = $9, currency = $10, settings = $11, search = array_to_tsvector($12)
 where event_id = $1`
 
 	createOwnerStatement = `
@@ -39,7 +38,8 @@ insert into event_owner (event_id, epoch, last_seq, node_id) values ($1, $2, 1, 
 	createJournalStatement = `
 insert into journal (event_id, seq, epoch, at, facts, answers) values ($1, 1, $2, now_ms(), $3, $4)`
 
-	createProjectionStatement = `insert into projection (event_id, projected_seq) values ($1, 1)`
+	createProjectionStatement = `
+insert into projection (event_id, projected_seq, seats_available, seats_held, price_from) values ($1, 1, $2, $3, $4)`
 
 	createAdmissionStatement = `insert into admission (event_id, last_place) values ($1, 0)`
 
@@ -48,7 +48,8 @@ insert into seat (event_id, seat_index, seat_id, state)
 select $1, s.n - 1, s.seat_id, 'A' from unnest($2::text[]) with ordinality as s (seat_id, n)`
 )
 
-// CreateEvent stores the event, entry 1 of its journal, and the read model as of it: every seat available.
+// CreateEvent stores the event, entry 1 of its journal, and the read model as of it: every seat available, and how it
+// sells, which the event says.
 // *messages.EventExistsError where the id is taken.
 func (c *Catalogue) CreateEvent(ctx context.Context, e messages.EventRecord) error {
 	id := e.Event.GetEventId()
@@ -77,9 +78,11 @@ func (c *Catalogue) CreateEvent(ctx context.Context, e messages.EventRecord) err
 		b := new(pgx.Batch)
 		b.Queue(createOwnerStatement, id, e.First.Epoch)
 		b.Queue(createJournalStatement, id, e.First.Epoch, e.First.Facts, notNull(e.First.Answers))
-		b.Queue(createProjectionStatement, id)
+		sale := e.Event.GetSale()
+		b.Queue(createProjectionStatement, id, sale.GetAvailable(), sale.GetHeld(), sale.GetPriceFrom())
 		b.Queue(createAdmissionStatement, id)
 		b.Queue(createSeatsStatement, id, e.SeatIDs)
+		b.Queue(addWordsStatement, vocabulary(columns.words)) // last: others may wait for the words' rows
 		return tx.SendBatch(ctx, b).Close()
 	})
 	if err != nil {
@@ -93,22 +96,24 @@ type eventColumns struct {
 	event    *messages.Event
 	status   string
 	settings []byte
+	words    []string
 }
 
 func eventColumnsOf(e *messages.Event) (eventColumns, error) {
-	c := eventColumns{event: e, status: eventStatusName(e.GetStatus())}
+	e = proto.CloneOf(e)
+	e.Sale = nil // not a setting: the projection has it
 	if e.GetStatus() == messages.EventStatus_EVENT_STATUS_SCHEDULED {
 		// What is scheduled is on sale, later: stored once and read by the clock.
-		e = proto.CloneOf(e)
 		e.Status = messages.EventStatus_EVENT_STATUS_ON_SALE
-		c.event, c.status = e, eventStatusName(e.GetStatus())
 	}
 	settings, err := protojson.Marshal(e)
 	if err != nil {
-		return c, fmt.Errorf("encode the settings: %w", err)
+		return eventColumns{}, fmt.Errorf("encode the settings: %w", err)
 	}
-	c.settings = settings
-	return c, nil
+	return eventColumns{
+		event: e, status: eventStatusName(e.GetStatus()), settings: settings,
+		words: words(e.GetName(), e.GetVenue(), e.GetCity(), strings.Join(e.GetPerformers(), " ")),
+	}, nil
 }
 
 // args are $2 to $12 of the statements above.
@@ -121,13 +126,6 @@ func (c eventColumns) args() []any {
 	return []any{
 		e.GetName(), e.GetVenue(), e.GetCity(), performers, e.GetStartsAt(), e.GetOnSaleAt(), c.status,
 		e.GetSeatsTotal(), e.GetCurrency(), c.settings,
-		strings.Join(words(e.GetName(), e.GetVenue(), e.GetCity(), strings.Join(performers, " ")), " "),
+		lexemes(c.words),
 	}
-}
-
-// words of texts, in lower case. Ours and not Postgres': its idea of a letter hangs on the database's locale.
-func words(texts ...string) []string {
-	return strings.FieldsFunc(strings.ToLower(strings.Join(texts, " ")), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
-	})
 }

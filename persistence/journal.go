@@ -29,8 +29,8 @@ with fence as (
     where event_id = $1 and epoch = $2 and last_seq = $3 - 1
     returning event_id),
 entry as (
-    insert into journal (event_id, seq, epoch, at, facts, answers)
-    select event_id, $3, $2, $5, $6, $7 from fence)
+    insert into journal (event_id, seq, epoch, at, facts, answers, moved)
+    select event_id, $3, $2, $5, $6, $7, $8 from fence)
 select count(*) from fence`
 
 	commitTicketsStatement = `
@@ -39,12 +39,12 @@ with fence as (
     where event_id = $1 and epoch = $2 and last_seq = $3 - 1
     returning event_id),
 entry as (
-    insert into journal (event_id, seq, epoch, at, facts, answers)
-    select event_id, $3, $2, $5, $6, $7 from fence),
+    insert into journal (event_id, seq, epoch, at, facts, answers, moved)
+    select event_id, $3, $2, $5, $6, $7, $8 from fence),
 issued as (
     insert into ticket (event_id, ticket_id, order_id, n, seat_index, seat_id, code, issued_at)
     select f.event_id, t.ticket_id, t.order_id, t.n, t.seat_index, t.seat_id, t.code, t.issued_at
-    from fence f, unnest($8::bytea[], $9::bytea[], $10::int[], $11::int[], $12::text[], $13::text[], $14::bigint[])
+    from fence f, unnest($9::bytea[], $10::bytea[], $11::int[], $12::int[], $13::text[], $14::text[], $15::bigint[])
         as t (ticket_id, order_id, n, seat_index, seat_id, code, issued_at))
 select count(*) from fence`
 
@@ -64,11 +64,11 @@ func (j *Journal) Commit(ctx context.Context, b messages.Batch) error {
 		row = j.db.commits.QueryRow(ctx, fenceStatement, b.EventID, b.Epoch)
 	case len(b.Tickets) == 0:
 		row = j.db.commits.QueryRow(ctx, commitStatement,
-			b.EventID, b.Epoch, e.Seq, b.NextDue, e.At, e.Facts, notNull(e.Answers))
+			b.EventID, b.Epoch, e.Seq, b.NextDue, e.At, e.Facts, notNull(e.Answers), nullIfEmpty(e.Moved))
 	default:
 		t := ticketColumnsOf(b.Tickets)
 		row = j.db.commits.QueryRow(ctx, commitTicketsStatement,
-			b.EventID, b.Epoch, e.Seq, b.NextDue, e.At, e.Facts, notNull(e.Answers),
+			b.EventID, b.Epoch, e.Seq, b.NextDue, e.At, e.Facts, notNull(e.Answers), nullIfEmpty(e.Moved),
 			t.ticketIDs, t.orderIDs, t.n, t.seatIndexes, t.seatIDs, t.codes, t.issuedAt)
 	}
 	var stood int
@@ -101,6 +101,14 @@ func checkBatch(b messages.Batch) error {
 		return errors.New("entry without facts")
 	}
 	return nil
+}
+
+// nullIfEmpty is b, as a bytea that is null rather than empty.
+func nullIfEmpty(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
 }
 
 func doubleSale(eventID string, err error) error {

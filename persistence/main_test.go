@@ -80,6 +80,7 @@ func stateOf(t testing.TB, db *DB, eventID string) (s journaltest.State) {
 	s = journaltest.State{
 		LastSeq: a.LastSeq, ProjectedSeq: a.ProjectedSeq, SnapshotSeq: a.SnapshotSeq,
 		Tickets: a.Tickets, Seats: a.Seats, Orders: a.Orders, Payments: a.Payments,
+		Moved: journaltest.MovedOf(a.Entries),
 	}
 	slices.SortFunc(s.Orders, func(a, b messages.OrderRow) int { return bytes.Compare(a.OrderID[:], b.OrderID[:]) })
 	return s

@@ -19,6 +19,7 @@ var (
 	_ http.Catalogue   = (*Catalogue)(nil)
 	_ http.Sessions    = (*Sessions)(nil)
 	_ http.Records     = (*Records)(nil)
+	_ http.Halls       = (*Halls)(nil)
 	_ admission.Rooms  = (*Admissions)(nil)
 	_ actors.Journal   = (*memory.Journal)(nil)
 	_ actors.ReadModel = (*memory.ReadModel)(nil)

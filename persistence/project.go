@@ -24,9 +24,11 @@ func (db *DB) ReadModel() *ReadModel { return &ReadModel{db: db} }
 const (
 	projectedStatement = `select projected_seq from projection where event_id = $1`
 
-	// Whoever moves the row first has it; a second projector waits, and then finds it elsewhere.
+	// Whoever moves the row first has it; a second projector waits, and then finds it elsewhere. How the event sells
+	// stays where $4 to $6 are null.
 	projectStatement = `
-update projection p set projected_seq = $3
+update projection p set projected_seq = $3, seats_available = coalesce($4, p.seats_available),
+    seats_held = coalesce($5, p.seats_held), price_from = coalesce($6, p.price_from)
 from event_owner o
 where p.event_id = $1 and p.projected_seq = $2 and o.event_id = p.event_id
 returning o.last_seq`
@@ -112,7 +114,8 @@ func (m *ReadModel) Project(ctx context.Context, p messages.Projection) error {
 	err = pgx.BeginFunc(ctx, m.db.queries, func(tx pgx.Tx) error {
 		// Never pipelined with what follows: that would be written even where this finds no row.
 		var lastSeq uint64
-		err := tx.QueryRow(ctx, projectStatement, p.EventID, p.From, p.To).Scan(&lastSeq)
+		args := append([]any{p.EventID, p.From, p.To}, saleArgs(p.Sale)...)
+		err := tx.QueryRow(ctx, projectStatement, args...).Scan(&lastSeq)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return messages.ErrProjected
@@ -134,6 +137,7 @@ func (m *ReadModel) Project(ctx context.Context, p messages.Projection) error {
 
 func projectBatch(p messages.Projection, wakes *bool) (*pgx.Batch, error) {
 	b := new(pgx.Batch)
+	var known []string
 	if p.Event != nil {
 		b.Queue(projectWakeStatement, p.EventID).Exec(func(done pgconn.CommandTag) error {
 			*wakes = done.RowsAffected() > 0
@@ -160,11 +164,22 @@ func projectBatch(p messages.Projection, wakes *bool) (*pgx.Batch, error) {
 			return nil, err
 		}
 		b.Queue(updateEventStatement, append([]any{p.EventID}, c.args()...)...)
+		known = vocabulary(c.words)
 	}
 	if p.Snapshot != nil {
 		b.Queue(projectSnapshotStatement, p.EventID, p.To, p.Snapshot)
 	}
+	if len(known) > 0 {
+		b.Queue(addWordsStatement, known) // last: others may wait for the words' rows
+	}
 	return b, nil
+}
+
+func saleArgs(s *messages.Sale) []any {
+	if s == nil {
+		return []any{nil, nil, nil}
+	}
+	return []any{s.GetAvailable(), s.GetHeld(), s.GetPriceFrom()}
 }
 
 func queueSeats(b *pgx.Batch, p messages.Projection) {

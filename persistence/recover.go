@@ -21,7 +21,8 @@ from event e
 left join snapshot s using (event_id)
 where e.event_id = $1`
 
-	// Without the answers, which nobody needs to replay and which are the larger part of a journal by far.
+	// Without the answers, which nobody needs to replay and which are the larger part of a journal by far, and without
+	// what was moved, which the facts say too.
 	entriesStatement = `
 select seq, epoch, at, facts
 from journal
@@ -48,7 +49,7 @@ func (j *Journal) Recover(ctx context.Context, eventID string) (messages.Recover
 }
 
 // Entries calls yield with the entries after seq after, up to and including upTo, in order. A gap is an error, and so
-// is a journal that ends before upTo; an error of yield's ends the reading and is returned. Their Answers are left out.
+// is a journal that ends before upTo; an error of yield's ends the reading and is returned. Their Answers and Moved are left out.
 func (j *Journal) Entries(ctx context.Context, eventID string, after, upTo uint64, yield func(messages.Entry) error) error {
 	err := j.db.eachEntry(ctx, eventID, after, upTo, yield)
 	if err != nil {

@@ -2,6 +2,7 @@
 //
 //	boxoffice serve     answers HTTP until SIGTERM
 //	boxoffice import    creates an event from a seating plan
+//	boxoffice plan      writes a seating plan for trials
 //	boxoffice verify    compares the journal with everything that is derived from it
 package main
 
@@ -34,6 +35,7 @@ const usage = `usage: boxoffice COMMAND
 
   serve                       answer HTTP until SIGTERM
   import FILE --event ID …    create an event from pretix seating-plan JSON (FILE - is standard input)
+  plan stadium [--seats N]    write a stadium as such JSON, for trials
   verify [--event ID]         replay journals and compare them with read model, tickets and payment ledger
 
 Settings come from the environment: see README.md, "Configuration". "boxoffice import --help" lists its flags.
@@ -64,6 +66,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, problems io.Writ
 		return serve(ctx, problems)
 	case "import":
 		return importEvent(ctx, args[1:], in, out, problems)
+	case "plan":
+		return plan(args[1:], out, problems)
 	case "verify":
 		return verify(ctx, args[1:], out, problems)
 	case "help", "-h", "--help":

@@ -142,7 +142,7 @@ func newServer(
 		keys = append(keys, http.TicketKey{KeyID: k.ID, PublicKey: k.Key})
 	}
 	config := http.Config{
-		Engine: node, Catalogue: db.Catalogue(), Organiser: actors.NewOrganiser(db.Catalogue()),
+		Engine: node, Catalogue: db.Catalogue(), Halls: db.Halls(redis), Organiser: actors.NewOrganiser(db.Catalogue()),
 		Sessions: db.Sessions(), Records: db.Records(),
 		TokenKeys: c.tokenKeys, TicketKeys: keys, AdminToken: c.adminToken, Logger: log,
 		JoinsPerMinutePerIP: c.limits.joins, OrdersPerMinutePerSession: c.limits.orders,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	nethttp "net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +37,7 @@ type stream struct {
 	conn  net.Conn
 	ended chan struct{}
 	err   error // why; io.EOF where the server has closed it. Read it after ended.
+	retry int   // ms that the server asked to wait before the next, as said last. Read it after ended.
 }
 
 // refusedStreamError is an answer other than a stream.
@@ -48,6 +50,21 @@ func (e *refusedStreamError) Error() string {
 // listen opens a stream and hands on each of its events, one after the other; heard must not block for long. bearer may be
 // empty.
 func (s *server) listen(path, bearer string, heard func(told)) (*stream, error) {
+	if bearer != "" {
+		return s.listenWith(path, "Authorization: Bearer "+bearer+"\r\n", heard)
+	}
+	return s.listenWith(path, "", heard)
+}
+
+// resume a stream behind the event that was heard last, as a browser does; "" for a stream from its beginning.
+func (s *server) resume(path, lastEventID string, heard func(told)) (*stream, error) {
+	if lastEventID != "" {
+		return s.listenWith(path, "Last-Event-ID: "+lastEventID+"\r\n", heard)
+	}
+	return s.listenWith(path, "", heard)
+}
+
+func (s *server) listenWith(path, header string, heard func(told)) (*stream, error) {
 	public, _ := s.at()
 	host := strings.TrimPrefix(public, "http://")
 	conn, err := net.DialTimeout("tcp", host, answerMax)
@@ -55,7 +72,7 @@ func (s *server) listen(path, bearer string, heard func(told)) (*stream, error) 
 		return nil, err
 	}
 	st := &stream{conn: conn, ended: make(chan struct{})}
-	lines, err := st.open(host, path, bearer)
+	lines, err := st.open(host, path, header)
 	if err != nil {
 		_ = conn.Close()
 		return nil, err
@@ -63,19 +80,15 @@ func (s *server) listen(path, bearer string, heard func(told)) (*stream, error) 
 	go func() {
 		defer close(st.ended)
 		defer conn.Close()
-		st.err = readEvents(lines, heard)
+		st.err = st.readEvents(lines, heard)
 	}()
 	return st, nil
 }
 
 // open asks for the stream and reads the head of the answer.
-func (st *stream) open(host, path, bearer string) (*bufio.Reader, error) {
+func (st *stream) open(host, path, header string) (*bufio.Reader, error) {
 	_ = st.conn.SetDeadline(time.Now().Add(answerMax))
-	authorization := ""
-	if bearer != "" {
-		authorization = "Authorization: Bearer " + bearer + "\r\n"
-	}
-	if _, err := fmt.Fprintf(st.conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n%s\r\n", path, host, authorization); err != nil {
+	if _, err := fmt.Fprintf(st.conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\n%s\r\n", path, host, header); err != nil {
 		return nil, err
 	}
 	response, err := nethttp.ReadResponse(bufio.NewReaderSize(st.conn, streamBufferBytes), nil) //nolint:bodyclose // the connection is closed
@@ -97,7 +110,7 @@ func (st *stream) open(host, path, bearer string) (*bufio.Reader, error) {
 }
 
 // readEvents until the stream ends, or does not keep to the contract: retry comes first, and each event has an id.
-func readEvents(lines *bufio.Reader, heard func(told)) error {
+func (st *stream) readEvents(lines *bufio.Reader, heard func(told)) (err error) {
 	var event told
 	retry, size := false, 0
 	for {
@@ -113,6 +126,9 @@ func readEvents(lines *bufio.Reader, heard func(told)) error {
 		value = bytes.TrimPrefix(value, []byte(" "))
 		switch string(field) {
 		case "retry":
+			if st.retry, err = strconv.Atoi(string(value)); err != nil {
+				return err
+			}
 			retry = true
 		case "event":
 			event.name = string(value)

@@ -17,7 +17,7 @@ const filteredMax = 2
 
 // register tells kin-openapi how to read what it does not know, once.
 func init() {
-	for _, media := range []string{"text/html", eventStream} {
+	for _, media := range []string{"text/html", "text/css", "text/javascript", "image/svg+xml", eventStream} {
 		openapi3filter.RegisterBodyDecoder(media, openapi3filter.PlainBodyDecoder)
 	}
 }

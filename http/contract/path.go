@@ -46,8 +46,9 @@ func (t template) match(path string) (params map[string]string, ok bool) {
 
 // route is what a request's method and path lead to.
 type route struct {
-	op     *Operation
-	params map[string]string
+	op       *Operation
+	listener Listener
+	params   map[string]string
 	// allowed are the methods of the path; empty where there is no such path.
 	allowed []string
 }
@@ -55,6 +56,7 @@ type route struct {
 // find looks a request up; op is nil where the document has no such path or method. Where calls hang on a path, a colon
 // in its last segment always means one.
 func (d *Document) find(l Listener, method, path string) (r route) {
+	r.listener = l
 	var found []*Operation
 	params := map[*Operation]map[string]string{}
 	called := strings.Contains(path[strings.LastIndexByte(path, '/')+1:], ":")

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -38,13 +39,23 @@ func (d *Document) forbidden(r route, req *http.Request, rawQuery string, body [
 			}
 		}
 	}
-	if r.op.Security != nil && bearer(req.Header) == "" && !d.tokenInAddress(r.op, query) {
+	if !r.open() && bearer(req.Header) == "" && !d.tokenInAddress(r.op, query) {
 		errs = append(errs, errors.New("no bearer token"))
 	}
 	if r.op.RequestBody != nil {
 		errs = append(errs, d.body(r.op.RequestBody.Value, req.Header, body))
 	}
 	return errors.Join(errs...)
+}
+
+// open is true where nobody has to show who he is. What may be asked with nothing or with a token, as the document has it,
+// is open on the public listener alone.
+func (r route) open() bool {
+	if r.op.Security == nil {
+		return true
+	}
+	free := slices.ContainsFunc(*r.op.Security, func(s openapi3.SecurityRequirement) bool { return len(s) == 0 })
+	return free && r.listener == Public
 }
 
 // tokenInAddress is true where the operation takes a token in the query, and one is there.

@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/klauspost/compress/zstd"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/valyala/fasthttp"
 )
@@ -144,6 +146,15 @@ func choose(schema *openapi3.SchemaRef, code string) (found *openapi3.SchemaRef,
 	return nil, codes
 }
 
+// unzstd may be used by several goroutines at once.
+var unzstd = sync.OnceValue(func() *zstd.Decoder {
+	d, err := zstd.NewReader(nil)
+	if err != nil {
+		panic(err) // there are no options
+	}
+	return d
+})
+
 func decompress(a Answer) (body []byte, err error) {
 	switch e := a.Header.Get("Content-Encoding"); e {
 	case "":
@@ -152,6 +163,8 @@ func decompress(a Answer) (body []byte, err error) {
 		body, err = fasthttp.AppendGunzipBytes(nil, a.Body)
 	case "br":
 		body, err = fasthttp.AppendUnbrotliBytes(nil, a.Body)
+	case "zstd":
+		body, err = unzstd().DecodeAll(a.Body, nil)
 	default:
 		err = errors.New("no such encoding")
 	}

@@ -59,10 +59,10 @@ func entries(t *testing.T, j Journal, after, upTo uint64) (all []messages.Entry)
 	return all
 }
 
-// replayed is the batch's entry as whoever replays it reads it: without the answers.
+// replayed is the batch's entry as whoever replays it reads it: without the answers and what was moved.
 func replayed(b messages.Batch) messages.Entry {
 	e := *b.Entry
-	e.Answers = nil
+	e.Answers, e.Moved = nil, nil
 	return e
 }
 
@@ -227,6 +227,35 @@ func entriesInOrder(t *testing.T, f Fixture) {
 	}
 	if err := j.Entries(ctx, eventID, 0, last+1, func(messages.Entry) error { return nil }); err == nil {
 		t.Error("a journal that ends early was no error")
+	}
+}
+
+// movedBesideFacts: with an entry, or not at all; and whoever replays the journal does not read it.
+func movedBesideFacts(t *testing.T, f Fixture) {
+	create(t, f)
+	j := f.Journal("a")
+	old := claim(t, j)
+	batch := func(seq uint64, moved []byte, tickets ...messages.TicketRow) messages.Batch {
+		b := Batch(eventID, old.Epoch, seq)
+		b.Entry.Moved, b.Tickets = moved, tickets
+		return b
+	}
+	commit(t, j, batch(2, nil))
+	commit(t, j, batch(3, []byte("moved 3")))
+	fenced(t, j, batch(3, []byte("moved 3 again")))
+	commit(t, j, batch(4, []byte("moved 4"), Ticket(ID("order", 1), 1)))
+	commit(t, j, batch(5, []byte{}, Ticket(ID("order", 2), 2)))
+	commit(t, j, batch(6, []byte{}))
+	claim(t, j)
+	fenced(t, j, batch(7, []byte("moved 7")))
+	want := map[uint64]string{3: "moved 3", 4: "moved 4"}
+	if got := f.State(t, eventID).Moved; !reflect.DeepEqual(got, want) {
+		t.Errorf("stored is %v, want %v", got, want)
+	}
+	for i, e := range entries(t, j, 0, 6)[1:] {
+		if want := replayed(batch(uint64(i)+2, nil)); !reflect.DeepEqual(e, want) { //nolint:gosec // small
+			t.Errorf("replayed is %+v, want %+v", e, want)
+		}
 	}
 }
 

@@ -41,6 +41,20 @@ type State struct {
 	Seats    []messages.SeatRow   // by index
 	Orders   []messages.OrderRow  // by id
 	Payments []messages.PaymentRow
+
+	// Moved by entry; those that moved no seat are missing.
+	Moved map[uint64]string
+}
+
+// MovedOf entries as they are stored.
+func MovedOf(entries []messages.Entry) map[uint64]string {
+	moved := map[uint64]string{}
+	for _, e := range entries {
+		if e.Moved != nil {
+			moved[e.Seq] = string(e.Moved)
+		}
+	}
+	return moved
 }
 
 // Fixture is one empty database.
@@ -71,6 +85,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"an unsound batch is refused", unsoundBatch},
 		{"a lost reply shows in the next claim", lostReply},
 		{"entries come in order and whole", entriesInOrder},
+		{"what was moved stands beside the facts", movedBesideFacts},
 		{"owners that race leave one journal", racingOwners},
 		{"a seat has one ticket", oneTicketASeat},
 		{"recovery begins at the snapshot", recoverySnapshot},

@@ -51,7 +51,7 @@ func (j *Journal) Recover(ctx context.Context, eventID string) (messages.Recover
 	}, nil
 }
 
-// Entries calls yield with the entries after seq after, up to and including upTo. Their Answers are left out.
+// Entries calls yield with the entries after seq after, up to and including upTo. Their Answers and Moved are left out.
 func (j *Journal) Entries(ctx context.Context, eventID string, after, upTo uint64, yield func(messages.Entry) error) error {
 	for seq := after + 1; seq <= upTo; seq++ {
 		e, err := j.entry(ctx, eventID, seq)
@@ -80,11 +80,11 @@ func (j *Journal) entry(ctx context.Context, eventID string, seq uint64) (messag
 		return messages.Entry{}, fmt.Errorf("entry %d is missing", seq)
 	}
 	entry := clone(e.entries[seq-1])
-	entry.Answers = nil
+	entry.Answers, entry.Moved = nil, nil
 	return entry, nil
 }
 
-// Written are the entries after seq after as they were committed, with their answers.
+// Written are the entries after seq after as they were committed, with their answers and what they moved.
 func (db *DB) Written(eventID string, after uint64) ([]messages.Entry, error) {
 	db.mu.Lock()
 	defer db.mu.Unlock()

@@ -26,6 +26,7 @@ type DB struct {
 // event is all that is stored of one.
 type event struct {
 	settings  *messages.Event
+	sale      *messages.Sale
 	plan      *messages.SeatingPlan
 	planHash  [32]byte
 	epoch     uint64
@@ -87,6 +88,14 @@ func (db *DB) find(eventID string) (*event, error) {
 func (e *event) lastSeq() uint64 { return uint64(len(e.entries)) }
 
 func clone(e messages.Entry) messages.Entry {
-	e.Facts, e.Answers = slices.Clone(e.Facts), slices.Clone(e.Answers)
+	e.Facts, e.Answers, e.Moved = slices.Clone(e.Facts), slices.Clone(e.Answers), nullIfEmpty(slices.Clone(e.Moved))
 	return e
+}
+
+// nullIfEmpty is what is stored of nothing.
+func nullIfEmpty(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return b
 }

@@ -23,7 +23,12 @@ func TestJournal(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				written, err := db.Written(eventID, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
 				return journaltest.State{
+					Moved:   journaltest.MovedOf(written),
 					LastSeq: v.LastSeq, ProjectedSeq: v.ProjectedSeq, SnapshotSeq: v.SnapshotSeq,
 					Tickets: v.Tickets, Seats: v.Seats, Orders: v.Orders, Payments: v.Payments,
 				}

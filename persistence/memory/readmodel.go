@@ -41,6 +41,7 @@ func (c *Catalogue) CreateEvent(ctx context.Context, r messages.EventRecord) err
 		orders: map[[16]byte]messages.OrderRow{}, payments: map[payment]messages.PaymentRow{},
 		sessions: map[[16]byte]messages.SessionRow{},
 	}
+	e.sale, e.settings.Sale = e.settings.GetSale(), nil
 	for i := range r.SeatIDs {
 		e.seats = append(e.seats, messages.SeatRow{Index: int32(i), State: 'A'}) //nolint:gosec // at most 200,000
 	}
@@ -110,6 +111,9 @@ func (m *ReadModel) Project(ctx context.Context, p messages.Projection) error {
 	if p.Event != nil {
 		e.settings = proto.CloneOf(p.Event)
 	}
+	if p.Sale != nil {
+		e.sale = proto.CloneOf(p.Sale)
+	}
 	if p.Snapshot != nil && p.To > e.snapSeq {
 		e.snapshot, e.snapSeq = slices.Clone(p.Snapshot), p.To
 	}
@@ -119,6 +123,7 @@ func (m *ReadModel) Project(ctx context.Context, p messages.Projection) error {
 // View is a copy of what is stored of an event, for tests.
 type View struct {
 	Event        *messages.Event
+	Sale         *messages.Sale
 	Epoch        uint64
 	LastSeq      uint64
 	ProjectedSeq uint64
@@ -141,7 +146,7 @@ func (db *DB) View(eventID string) (View, error) {
 		return View{}, err
 	}
 	v := View{
-		Event: proto.CloneOf(e.settings), Epoch: e.epoch, LastSeq: e.lastSeq(), ProjectedSeq: e.projected,
+		Event: proto.CloneOf(e.settings), Sale: proto.CloneOf(e.sale), Epoch: e.epoch, LastSeq: e.lastSeq(), ProjectedSeq: e.projected,
 		SnapshotSeq: e.snapSeq, NextDue: e.nextDue, Seats: slices.Clone(e.seats),
 		Tickets: slices.Collect(maps.Values(e.tickets)), Orders: slices.Collect(maps.Values(e.orders)),
 		Payments: slices.Collect(maps.Values(e.payments)), Sessions: slices.Collect(maps.Values(e.sessions)),
