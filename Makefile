@@ -29,12 +29,12 @@ run: ## build, start private Postgres and Redis, the server and the demonstratio
 build: ## build the binaries into bin/
 	go build -o bin/ ./cmd/...
 
-test: ## run all tests, on private Postgres and Redis servers (PKG=./actors/... for some)
-	@scripts/need postgres redis
+test: ## run all tests, on private Postgres and Redis servers and in Chromium (PKG=./actors/... for some)
+	@scripts/need postgres redis chromium axe
 	go test $(PKG)
 
 race: ## run all tests under the race detector; needs a C compiler
-	@scripts/need cc postgres redis
+	@scripts/need cc postgres redis chromium axe
 	CGO_ENABLED=1 go test -race $(PKG)
 
 lint: ## run the linters and check that generated code is up to date with buf's rules
