@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -75,42 +76,54 @@ func TestFailedCommitMovesNothing(t *testing.T) {
 	}
 }
 
+// Method: who is told takes its time, in which no reply may come.
 func TestMovedIsToldBeforeReplies(t *testing.T) {
+	// A reply that has left is there in microseconds.
+	const patience = 20 * time.Millisecond
 	eachStore(t, func(t *testing.T, s *store) {
 		s.withEvent()
-		told := make(chan *messages.SeatsMoved, 100)
-		sh := s.newShell("a", func(e *actors.Env) { e.Live = movedOnly(told) })
-		next := func(previous uint64, held ...uint32) uint64 {
+		told := make(slowly)
+		sh := s.newShell("a", func(e *actors.Env) { e.Live = told })
+		next := func(reply <-chan *messages.Reply, previous uint64, held ...uint32) uint64 {
 			t.Helper()
+			m := <-told
+			if m.GetPrevious() != previous || !slices.Equal(m.GetHeld(), held) {
+				t.Errorf("told of %v, want %v after %d", m, held, previous)
+			}
 			select {
-			case m := <-told:
-				if m.GetPrevious() != previous || !slices.Equal(m.GetHeld(), held) {
-					t.Errorf("told of %v, want %v after %d", m, held, previous)
-				}
-				return m.GetVersion()
-			default:
+			case <-reply:
 				t.Fatal("the reply came first")
-				return 0
+			case <-time.After(patience):
+			}
+			<-told // goes on
+			return m.GetVersion()
+		}
+		want := func(reply <-chan *messages.Reply, want messages.Outcome) {
+			t.Helper()
+			if got := <-reply; got.GetOutcome() != want {
+				t.Fatalf("%v, want %v", got, want)
 			}
 		}
-		sh.must(createOrder("s", "o", sh.now()+tokenTTL), created)
-		if v := next(1); v != 1 {
+		reply := sh.begin(createOrder("s", "o", sh.now()+tokenTTL))
+		if v := next(reply, 1); v != 1 {
 			t.Errorf("it begins at version %d", v)
 		}
-		sh.must(reserve("s", "o", "1-1"), reserved)
-		v := next(1, 0)
-		sh.must(reserve("s", "o", "1-1", "1-2"), reserved)
-		next(v, 1)
-		if len(told) > 0 {
-			t.Errorf("told of %v, too", <-told)
-		}
+		want(reply, created)
+		reply = sh.begin(reserve("s", "o", "1-1"))
+		v := next(reply, 1, 0)
+		want(reply, reserved)
+		reply = sh.begin(reserve("s", "o", "1-1", "1-2"))
+		next(reply, v, 1)
+		want(reply, reserved)
 	})
 }
 
-type movedOnly chan<- *messages.SeatsMoved
+// slowly hands over what has moved twice, and waits each time.
+type slowly chan *messages.SeatsMoved
 
-func (l movedOnly) Publish(m *messages.Live) {
+func (l slowly) Publish(m *messages.Live) {
 	if seats := m.GetSeats(); seats != nil {
+		l <- seats
 		l <- seats
 	}
 }

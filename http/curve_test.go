@@ -95,3 +95,24 @@ func TestCurveIsReadSeldom(t *testing.T) {
 		})
 	}
 }
+
+// Goal: the curves that are kept are few. Method: many windows are looked at, twice; at the same time, so that none is
+// out of date.
+func TestCurvesKeptAreFew(t *testing.T) {
+	s := &timed{fake: &fake{event: testEvent(), plan: testPlan()}}
+	h := inBubble(s.fake, func(c *http.Config) {
+		c.Records, c.Now = s, func() time.Time { return time.UnixMilli(testNow) }
+	}).AdminHandler()
+	const windows, keptMax = 200, 64
+	for n := range 2 * windows {
+		path := fmt.Sprint("/api/admin/events/E1/curve?minutes=", 5+n%windows)
+		for range 2 {
+			if r := call(h, "GET", path, "", "Authorization", "Bearer "+adminToken); r.StatusCode() != 200 {
+				t.Fatalf("%d %s", r.StatusCode(), r.Body())
+			}
+		}
+	}
+	if s.reads < 2*windows-keptMax || s.reads > 2*windows {
+		t.Errorf("%d reads of %d curves", s.reads, windows)
+	}
+}

@@ -146,11 +146,11 @@ func turnsAt(e *messages.Event, now time.Time) int64 {
 	return 0
 }
 
-// pageKey differs from every event's id.
+// pageKey differs from every event's id, and for all that is asked for in another way: no text has a NUL in it.
 func pageKey(q messages.EventQuery) string {
 	b := make([]byte, 0, 128)
 	for _, n := range []int64{int64(q.Status), q.From, q.To, int64(q.Limit)} {
 		b = append(strconv.AppendInt(b, n, 10), ' ')
 	}
-	return string(append(append(append(b, q.Cursor...), ' '), q.Text...))
+	return string(append(append(append(b, q.Cursor...), 0), q.Text...))
 }

@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -54,6 +55,8 @@ func TestEventsAreCached(t *testing.T) {
 		{"/api/events?q=%C3%84rzte+erfurt", "/api/events?q=++%C3%A4rzte++ERFURT+"},
 		{"/api/events?q=a&cursor=1", "/api/events?q=a&cursor=1"},
 		{"/api/events?q=1+a", "/api/events?q=1+a"},
+		{"/api/events?q=x+y&cursor=1"},
+		{"/api/events?q=y&cursor=1+x"},
 		{"/api/events?q=a&limit=2"},
 		{"/api/events?status=PAUSED"},
 		{"/api/events?from=2026-01-02T03:04:05Z"},
@@ -102,5 +105,23 @@ func TestEventsAreCached(t *testing.T) {
 	for range 2 {
 		s.do("GET", s.public+"/api/events/E1", "").want(t, 503, "unavailable")
 		s.do("GET", s.public+"/api/events", "").want(t, 503, "unavailable")
+	}
+}
+
+// Goal: what is kept has a limit, however much is asked for. Method: long pages, more than fit, are looked at twice at the
+// same time, so that none is out of date.
+func TestEventsKeptHaveALimit(t *testing.T) {
+	f := &fake{event: testEvent(), plan: testPlan()}
+	f.event.Name = strings.Repeat("x", 50<<10)
+	h := inBubble(f, func(c *http.Config) { c.Now = func() time.Time { return time.UnixMilli(testNow) } }).PublicHandler()
+	const pages, bytesMax = 400, 32 << 20
+	for n := range 2 * pages {
+		if r := call(h, "GET", fmt.Sprint("/api/events?q=", n%pages), ""); r.StatusCode() != 200 || len(r.Body()) < 100<<10 {
+			t.Fatalf("%d, %d bytes", r.StatusCode(), len(r.Body()))
+		}
+	}
+	keptMax := int64(bytesMax / (3 * 100 << 10))
+	if n := f.browses.Load(); n < 2*pages-keptMax || n == 2*pages {
+		t.Errorf("%d reads of %d pages, of which %d may be kept", n, pages, keptMax)
 	}
 }

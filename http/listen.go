@@ -1,6 +1,7 @@
 package http
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -87,6 +88,9 @@ func (s *Server) guard(rs routes) fasthttp.RequestHandler {
 			ctx.SetConnectionClose()
 		case len(ctx.RequestURI()) > uriBytesMax:
 			writeProblem(ctx, newProblem(codeURITooLong, fmt.Sprintf("The address may have %d bytes.", uriBytesMax)))
+		case bytes.HasPrefix(ctx.RequestURI(), []byte("//")):
+			// fasthttp takes what follows for a host at times, and would find the page under what is left of the address.
+			writeProblem(ctx, notFound())
 		case !knownMethod(string(ctx.Method())):
 			// Fiber would answer in its own words.
 			writeProblem(ctx, rs.missing(string(ctx.Method()), string(ctx.URI().PathOriginal())))

@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,8 +13,31 @@ import (
 const newEvent = `{"eventId":"E9","name":"N","venue":"V","startsAt":"2026-01-02T03:04:05.678Z","currency":"EUR",` +
 	`"prices":{"A":100,"B":0},"seatingPlan":{"zones":[{"x":null,"uuid":"\n"}]}}`
 
+// Goal: nothing of the API is open on the organiser's listener, to strangers as little as to buyers. Method: each operation
+// of the document that names a credential.
 func TestOrganiserNeedsToken(t *testing.T) {
 	s := start(t)
+	guarded := 0
+	for _, op := range s.document.Operations() {
+		if op.Security == nil || !slices.Contains(op.Listeners, contract.Admin) {
+			continue
+		}
+		guarded++
+		path := strings.NewReplacer("{eventId}", "E1", "{profile}", "heap").Replace(op.Path)
+		s.do(op.Method, s.admin+path, "").want(t, 401, "token-required")
+		s.do(op.Method, s.admin+path, "", "Authorization", "Bearer "+s.token(testNow+1000)).want(t, 401, "token-invalid")
+		if op.Method == "GET" {
+			if r := s.do("HEAD", s.admin+path, ""); r.status != 401 {
+				t.Errorf("HEAD %s: %d", path, r.status)
+			}
+		}
+	}
+	if guarded < 11 {
+		t.Errorf("the document has %d operations that need the token", guarded)
+	}
+	if s.browses.Load() > 0 || s.last() != nil {
+		t.Error("something was read all the same")
+	}
 	for _, path := range []string{"/api/admin/events/E1/report", "/debug/pprof/", "/debug/pprof/goroutine", "/debug/pprof/cmdline"} {
 		s.do("GET", s.admin+path, "").want(t, 401, "token-required")
 		s.do("GET", s.admin+path, "", "Authorization", "Bearer "+adminToken+"x").want(t, 401, "token-invalid")

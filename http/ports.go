@@ -17,7 +17,8 @@ type Engine interface {
 type Catalogue interface {
 	// Event is *messages.EventNotFoundError where there is none.
 	Event(ctx context.Context, eventID string) (*messages.Event, error)
-	// Events are sorted by start, then id; next is empty on the last page. *messages.InvalidInputError for a bad cursor.
+	// Events are sorted by start, then id; with a text, those that have similar words come last. next is empty on the last
+	// page. *messages.InvalidInputError for a bad cursor.
 	Events(ctx context.Context, q messages.EventQuery) (events []*messages.Event, next string, err error)
 	// Plan never changes once the event exists.
 	Plan(ctx context.Context, eventID string) (*messages.SeatingPlan, [32]byte, error)
@@ -27,9 +28,9 @@ type Catalogue interface {
 type Halls interface {
 	// Availability of all seats, as committed no earlier than the call; *messages.EventNotFoundError where there is none.
 	Availability(ctx context.Context, eventID string) (*messages.Availability, error)
-	// Since brings, of each event, what moved seats after the version named, in its sequence, most entries at most. Events
+	// Since brings, of each event, what moved seats after the version named, in its sequence, most entries of each event. Events
 	// of which nothing is known are missing. An event's first has a Previous after the version named where what came
-	// between is not known any more.
+	// between is not known any more, and a Version before that one where the journal ends before it.
 	Since(ctx context.Context, after map[string]uint64, most int) (map[string][]*messages.SeatsMoved, error)
 	// Keep stores a snapshot for other nodes, unless they have a later one. It may be lost.
 	Keep(ctx context.Context, eventID string, a *messages.Availability) error

@@ -11,6 +11,10 @@ import (
 	"boxoffice/http/web"
 )
 
+var staticTypes = map[string]string{
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
+}
+
 // Goal: each address of a view brings the page, with headers that leave it nothing but what this server sends.
 func TestPagesServed(t *testing.T) {
 	s := start(t)
@@ -39,21 +43,24 @@ func TestPagesServed(t *testing.T) {
 		s.do("GET", s.public+nowhere, "").want(t, 404, "not-found")
 	}
 	s.do("GET", s.admin+"/events/E1", "").want(t, 404, "not-found")
+	// No host begins in the address, whether or not there is one beside it.
+	for _, nowhere := range []string{"//", "//E1", "//E1/", "//ticket-keys?a", "//E1?x=http://y", "//E1/?x=http://y", "/\x01", "/events/\x01", "/?\x7f"} {
+		for _, rest := range []string{" HTTP/1.1\r\nHost: x\r\n\r\n", " HTTP/1.0\r\n\r\n"} {
+			s.raw("GET "+nowhere+rest).want(t, 404, "not-found")
+		}
+	}
 }
 
 // Goal: what the pages are made of is served on both listeners, to everybody, small and revalidated; nothing else is.
 func TestStaticServed(t *testing.T) {
 	s := start(t)
-	types := map[string]string{
-		".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8",
-	}
 	for name, body := range web.Files() {
 		if path.Ext(name) == ".html" {
 			continue
 		}
 		for _, listener := range []string{s.public, s.admin} {
 			file := s.do("GET", listener+"/"+name, "")
-			if file.status != 200 || file.body != string(body) || file.header.Get("Content-Type") != types[path.Ext(name)] {
+			if file.status != 200 || file.body != string(body) || file.header.Get("Content-Type") != staticTypes[path.Ext(name)] {
 				t.Errorf("%s: %d %v", name, file.status, file.header)
 			}
 		}
@@ -66,6 +73,7 @@ func TestStaticServed(t *testing.T) {
 	for _, nowhere := range []string{
 		"/static", "/static/", "/static/js", "/static/js/", "/static/none.js", "/static/../index.html", "/static/%2e%2e/index.html", "/static/js%2Fapp.js",
 		"/static/index.html", "/static/map/../base.css", "/static/js/x/app.js",
+		"/static/\x01", "/static/base.css\x7f", "/static//base.css", "/static/%62ase.css", "/static/base.css%00", "/static/js/app.js/",
 	} {
 		s.raw("GET "+nowhere+" HTTP/1.1\r\nHost: x\r\n\r\n").want(t, 404, "not-found")
 	}
@@ -90,6 +98,9 @@ func TestPagesAreComplete(t *testing.T) {
 		}
 		if path.Ext(name) == ".js" && parsesText.MatchString(body) {
 			t.Errorf("%s has %q: a name could be taken for HTML or code", name, parsesText.FindString(body))
+		}
+		if ending := path.Ext(name); ending != ".html" && staticTypes[ending] == "" {
+			t.Errorf("%s is built in, and is nothing that is served", name)
 		}
 		pattern := addresses[path.Ext(name)]
 		if pattern == nil {

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/gofiber/fiber/v2"
@@ -26,8 +27,8 @@ func writeProblem(ctx *fasthttp.RequestCtx, p *problem) {
 	if p.status() == fiber.StatusUnauthorized {
 		h.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 	}
-	path := ctx.URI().PathOriginal()
-	write(ctx, p.status(), typeProblem, p.append(make([]byte, 0, 256+len(path)+len(p.more)), string(path)))
+	path := cmp.Or(string(ctx.URI().PathOriginal()), "/") // an address that cannot be read has none
+	write(ctx, p.status(), typeProblem, p.append(make([]byte, 0, 256+len(path)+len(p.more)), path))
 }
 
 // writeAnswer sends an answer as it was rendered, to begin with or again.

@@ -2465,7 +2465,9 @@ type Availability struct {
 	Version uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	AsOf    int64  `protobuf:"varint,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// One letter a seat in seat-map order: A available, H held, S sold, B blocked.
-	Seats         []byte `protobuf:"bytes,3,opt,name=seats,proto3" json:"seats,omitempty"`
+	Seats []byte `protobuf:"bytes,3,opt,name=seats,proto3" json:"seats,omitempty"`
+	// SeatsMoved.at of the version; 0: no entry says so. It tells two journals apart that have come to the same version.
+	MovedAt       int64 `protobuf:"varint,4,opt,name=moved_at,json=movedAt,proto3" json:"moved_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2519,6 +2521,13 @@ func (x *Availability) GetSeats() []byte {
 		return x.Seats
 	}
 	return nil
+}
+
+func (x *Availability) GetMovedAt() int64 {
+	if x != nil {
+		return x.MovedAt
+	}
+	return 0
 }
 
 type Report struct {
@@ -3514,11 +3523,12 @@ const file_messages_messages_proto_rawDesc = "" +
 	"\x15_waiting_room_enabledB\x0f\n" +
 	"\r_active_limitB\x15\n" +
 	"\x13_active_ttl_secondsB\x13\n" +
-	"\x11_admit_per_second\"S\n" +
+	"\x11_admit_per_second\"n\n" +
 	"\fAvailability\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x13\n" +
 	"\x05as_of\x18\x02 \x01(\x03R\x04asOf\x12\x14\n" +
-	"\x05seats\x18\x03 \x01(\fR\x05seats\"\xaa\x03\n" +
+	"\x05seats\x18\x03 \x01(\fR\x05seats\x12\x19\n" +
+	"\bmoved_at\x18\x04 \x01(\x03R\amovedAt\"\xaa\x03\n" +
 	"\x06Report\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x04R\aversion\x12\x13\n" +
 	"\x05as_of\x18\x02 \x01(\x03R\x04asOf\x12\x1a\n" +

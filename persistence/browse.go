@@ -99,6 +99,12 @@ func (c *Catalogue) Events(ctx context.Context, q messages.EventQuery) (events [
 	if err != nil {
 		return nil, "", err
 	}
+	select {
+	case c.db.pages <- struct{}{}:
+		defer func() { <-c.db.pages }()
+	case <-ctx.Done():
+		return nil, "", c.db.failed("list events", ctx.Err())
+	}
 	limit := q.Limit
 	if limit <= 0 || limit > eventsLimitMax {
 		limit = eventsLimitMax
@@ -107,7 +113,7 @@ func (c *Catalogue) Events(ctx context.Context, q messages.EventQuery) (events [
 	if q.Status != messages.EventStatus_EVENT_STATUS_UNSPECIFIED {
 		status = eventStatusName(q.Status)
 	}
-	w := words(q.Text)
+	w := queryWords(q.Text)
 	if len(w) == 0 && strings.TrimSpace(q.Text) != "" {
 		return nil, "", nil // a text without any word finds nothing, an empty one all
 	}

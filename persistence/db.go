@@ -67,7 +67,7 @@ type Options struct {
 	// CommitConns bounds the commits, admissions, joins and ledger writes in flight; joins take half of them at most.
 	// Default 16.
 	CommitConns int
-	// QueryConns bounds the reads and projections in flight. Default 8.
+	// QueryConns bounds the reads and projections in flight; pages of events take half of them at most. Default 8.
 	QueryConns int
 	// Demand hears, after the commit, of events where somebody has begun to wait, or a place has become free for somebody
 	// who does. It must not block. Default nil: who admits finds out by looking.
@@ -86,6 +86,8 @@ type DB struct {
 	plans  planCache
 	joins  *batcher[*joinCall] // by event
 	ledger *batcher[*ledgerCall]
+	// pages holds one for each page of events that is being looked up.
+	pages chan struct{}
 }
 
 // Open connects to the Postgres at url, and fails if it does not answer.
@@ -100,6 +102,8 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		o.QueryConns = queryConnsDefault
 	}
 	db := &DB{name: applicationPrefix + "-" + o.Name, demand: o.Demand}
+	// Anybody may search, for something else each time: that leaves connections to the projector and to other reads.
+	db.pages = make(chan struct{}, max(1, o.QueryConns/2))
 	db.joins = newBatcher(joinBatchMax, joinsMax, max(1, o.CommitConns/2), db.flushJoins)
 	db.ledger = newBatcher(ledgerBatchMax, ledgerMax, 1, db.flushLedger)
 

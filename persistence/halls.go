@@ -42,17 +42,20 @@ func (db *DB) Halls(redis *Redis) *Halls { return &Halls{db: db, redis: redis} }
 const hallStatement = `
 with hall as (
     select o.moved_after, p.projected_seq, e.seats_total, now_ms() as at,
-        coalesce((select j.seq from journal j where j.event_id = $1 and j.moved is not null order by j.seq desc limit 1),
-            o.moved_after) as version
+        coalesce(last.seq, o.moved_after) as version, coalesce(last.at, 0) as moved_at
     from event e
     join event_owner o using (event_id)
     join projection p using (event_id)
+    left join lateral (
+        select j.seq, j.at from journal j
+        where j.event_id = $1 and j.moved is not null
+        order by j.seq desc limit 1) last on true
     where e.event_id = $1)
-select 0 as seq, h.version, h.moved_after, h.projected_seq, h.seats_total, h.at,
+select 0 as seq, h.version, h.moved_at, h.moved_after, h.projected_seq, h.seats_total, h.at,
     (select convert_to(string_agg(s.state, '' order by s.seat_index), 'UTF8') from seat s where s.event_id = $1) as bytes
 from hall h
 union all
-select j.seq, 0, 0, 0, 0, 0, j.moved
+select j.seq, 0, 0, 0, 0, 0, 0, j.moved
 from hall h
 cross join lateral (
     select j.seq, j.moved from journal j
@@ -86,9 +89,9 @@ func (db *DB) hall(ctx context.Context, eventID string) (*messages.Availability,
 		// Row by row: where the read model is held up, the journal's tail may be longer than fits in memory at once.
 		var seq, last, movedAfter, projected uint64
 		var seats int
-		var at int64
+		var at, movedAt int64
 		var b []byte
-		if err := rows.Scan(&seq, &last, &movedAfter, &projected, &seats, &at, &b); err != nil {
+		if err := rows.Scan(&seq, &last, &movedAt, &movedAfter, &projected, &seats, &at, &b); err != nil {
 			return nil, err
 		}
 		if seq > 0 {
@@ -107,7 +110,7 @@ func (db *DB) hall(ctx context.Context, eventID string) (*messages.Availability,
 		}
 		version = last
 		// A state between two versions is that of the earlier: nothing has moved since.
-		a.Version, a.AsOf, a.Seats = min(projected, version), at, b
+		a.Version, a.AsOf, a.Seats, a.MovedAt = min(projected, version), at, b, movedAt
 	}
 	switch err := rows.Err(); {
 	case err != nil:
@@ -133,7 +136,7 @@ func foldMoved(a *messages.Availability, moved []byte) error {
 	if m.GetPrevious() > a.GetVersion() || m.GetVersion() <= a.GetVersion() {
 		return broken("what entry %d moved follows from %d, not from %d", m.GetVersion(), m.GetPrevious(), a.GetVersion())
 	}
-	a.Version = m.GetVersion()
+	a.Version, a.MovedAt = m.GetVersion(), m.GetAt()
 	for _, to := range movedLists(m) {
 		for _, i := range to.seats {
 			if int(i) >= len(a.GetSeats()) || a.GetSeats()[i] == to.letter {
@@ -156,21 +159,23 @@ func movedLists(m *messages.SeatsMoved) [4]movedList {
 }
 
 // Of each event its next entries that moved seats, from an index that has only those. Where an event has none, but
-// entries of which nobody knows what they moved, there is one row without; where there is nothing new, there is none.
+// entries of which nobody knows what they moved, or its journal ends before, there is one row without; where there is
+// nothing new, there is none.
 const sinceStatement = `
-select a.event_id, o.moved_after, j.moved
+select a.event_id, case when a.after > o.last_seq then o.last_seq else o.moved_after end, j.moved
 from unnest($1::text[], $2::bigint[]) as a (event_id, after)
 join event_owner o on o.event_id = a.event_id
 left join lateral (
     select j.seq, j.moved from journal j
     where j.event_id = a.event_id and j.seq > a.after and j.moved is not null
     order by j.seq limit $3) j on true
-where j.moved is not null or a.after < o.moved_after
+where j.moved is not null or a.after < o.moved_after or a.after > o.last_seq
 order by a.event_id, j.seq`
 
 // Since brings, of each event, what moved seats after the version named, in its sequence, most entries at most. Events
 // of which there is nothing new, or that do not exist, are missing. An event's first has a Previous after the version
-// named where what came between is not known any more.
+// named where what came between is not known any more, and a Version before it where the journal ends before it: whoever
+// has that version has it from another journal, such as that of a database that was restored since.
 func (h *Halls) Since(ctx context.Context, after map[string]uint64, most int) (map[string][]*messages.SeatsMoved, error) {
 	since := make(map[string][]*messages.SeatsMoved)
 	ids, versions := make([]string, 0, len(after)), make([]int64, 0, len(after))
@@ -193,11 +198,11 @@ func (db *DB) since(ctx context.Context, ids []string, versions []int64, most in
 		return err
 	}
 	var eventID string
-	var movedAfter uint64
+	var at uint64
 	var moved []byte
-	_, err = pgx.ForEachRow(rows, []any{&eventID, &movedAfter, &moved}, func() error {
-		// What says nothing, but that something was missed.
-		m := &messages.SeatsMoved{Version: movedAfter, Previous: movedAfter}
+	_, err = pgx.ForEachRow(rows, []any{&eventID, &at, &moved}, func() error {
+		// What says nothing, but that something was missed, or never was.
+		m := &messages.SeatsMoved{Version: at, Previous: at}
 		if moved != nil {
 			m = new(messages.SeatsMoved)
 			if err := proto.Unmarshal(moved, m); err != nil {

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -361,21 +362,24 @@ func TestHallsThatAreBroken(t *testing.T) {
 		"a seat was there":   "update seat set state = 'B' where seat_index = 1",
 		"unreadable":         `update journal set moved = '\xff' where seq = 2`,
 		"an entry is silent": "update journal set moved = null where seq = 2",
+		"another is silent":  "update journal set moved = null where seq = 3",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db, url := open(t)
 			s := newStage(t, db, 10)
 			for seq, m := range []*messages.SeatsMoved{
-				{Version: 2, Previous: 1, Blocked: []uint32{1}}, {Version: 3, Previous: 2, Available: []uint32{1}},
+				{Version: 2, Previous: 1, Blocked: []uint32{1}},
+				{Version: 3, Previous: 2, Available: []uint32{1}},
+				{Version: 4, Previous: 3, Held: []uint32{2}},
 			} {
-				b := journaltest.Batch("E1", s.epoch, uint64(seq)+2) //nolint:gosec // two
+				b := journaltest.Batch("E1", s.epoch, uint64(seq)+2) //nolint:gosec // a few
 				b.Entry.Moved, _ = proto.Marshal(m)
 				if err := db.Journal("a").Commit(t.Context(), b); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if a, err := db.Halls(nil).Availability(t.Context(), "E1"); err != nil || string(a.GetSeats()) != "AAAAAAAAAA" {
+			if a, err := db.Halls(nil).Availability(t.Context(), "E1"); err != nil || string(a.GetSeats()) != "AAHAAAAAAA" {
 				t.Fatalf("%v (%v)", a, err)
 			}
 			execute(t, outsider(t, url), change)
@@ -383,6 +387,26 @@ func TestHallsThatAreBroken(t *testing.T) {
 				t.Errorf("shown as %v", a)
 			}
 		})
+	}
+}
+
+// Goal: whoever has a version that the journal has not come to, as from a database that was restored since, is told so; one
+// that the journal has, though no seat moved in it, is none of that.
+func TestSinceBeyondTheJournal(t *testing.T) {
+	t.Parallel()
+	db, _ := open(t)
+	s := newStage(t, db, 10)
+	s.commit(3)  // 2
+	s.commit(-1) // 3
+	for after, want := range map[uint64]uint64{2: 0, 3: 0, 4: 3, 1 << 63: 3, math.MaxUint64: 3} {
+		since, err := db.Halls(nil).Since(t.Context(), map[string]uint64{"E1": after}, 10)
+		switch got := since["E1"]; {
+		case err != nil:
+			t.Fatal(err)
+		case want == 0 && len(got) == 0:
+		case len(got) != 1 || got[0].GetVersion() != want || got[0].GetPrevious() != want:
+			t.Errorf("since %d: %v, want the end, %d", after, got, want)
+		}
 	}
 }
 

@@ -196,12 +196,15 @@ func (db *DB) catchUp(ctx context.Context, eventID string, a *messages.Availabil
 	return nil
 }
 
-// shows: the entry that a state is the one after has left seats as the state has them. A restored database counts
-// through the same numbers again.
+// shows: the entry that a state is the one after was made when the state says, and has left seats as the state has them.
+// A restored database counts through the same numbers again, at other times.
 func shows(a *messages.Availability, moved []byte) error {
 	m := new(messages.SeatsMoved)
 	if err := proto.Unmarshal(moved, m); err != nil {
 		return broken("what entry %d moved cannot be read: %v", a.GetVersion(), err)
+	}
+	if m.GetAt() != a.GetMovedAt() {
+		return noSnapshot("version %d is of %d, its entry of %d", a.GetVersion(), a.GetMovedAt(), m.GetAt())
 	}
 	for _, to := range movedLists(m) {
 		for _, i := range to.seats {

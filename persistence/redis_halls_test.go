@@ -12,11 +12,21 @@ import (
 	"boxoffice/messages"
 	"boxoffice/persistence/embedded"
 	"boxoffice/persistence/embedded/pgtest"
+	"boxoffice/persistence/journaltest"
 )
 
 func hallBytes(t testing.TB, version uint64, seats string) []byte {
 	t.Helper()
-	b, err := proto.Marshal(&messages.Availability{Version: version, AsOf: 1, Seats: []byte(seats)})
+	a := &messages.Availability{Version: version, AsOf: 1, Seats: []byte(seats)}
+	if version > 1 {
+		a.MovedAt = journaltest.Batch("E1", 1, version).Entry.At
+	}
+	return encodedHall(t, a)
+}
+
+func encodedHall(t testing.TB, a *messages.Availability) []byte {
+	t.Helper()
+	b, err := proto.Marshal(a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,11 +73,14 @@ func TestHallsWithALyingRedis(t *testing.T) {
 		"no state":          {set: [][]any{{"set", pointer, "5"}, {"set", pointer + ":5", hallBytes(t, 5, "X"+five[1:])}}},
 		"another version":   {set: [][]any{{"set", pointer, "5"}, {"set", pointer + ":5", hallBytes(t, 3, three)}}},
 		"not the entry's":   {set: [][]any{{"set", pointer, "3"}, {"set", pointer + ":3", hallBytes(t, 3, "AAAAAAAA")}}},
-		"no version":        {set: [][]any{{"set", pointer, "4"}, {"set", pointer + ":4", hallBytes(t, 4, three)}}},
-		"does not lead on":  {set: [][]any{{"set", pointer, "2"}, {"set", pointer + ":2", hallBytes(t, 2, three)}}},
-		"beyond":            {set: [][]any{{"set", pointer, "7"}, {"set", pointer + ":7", hallBytes(t, 7, five)}}, stays: true},
-		"sound":             {set: [][]any{{"set", pointer, "5"}, {"set", pointer + ":5", hallBytes(t, 5, five)}}},
-		"sound, the first":  {set: [][]any{{"set", pointer, "1"}, {"set", pointer + ":1", hallBytes(t, 1, "AAAAAAAA")}}},
+		"another journal's": {set: [][]any{{"set", pointer, "5"}, {"set", pointer + ":5", encodedHall(t, &messages.Availability{
+			Version: 5, AsOf: 1, Seats: []byte(five), MovedAt: 1,
+		})}}},
+		"no version":       {set: [][]any{{"set", pointer, "4"}, {"set", pointer + ":4", hallBytes(t, 4, three)}}},
+		"does not lead on": {set: [][]any{{"set", pointer, "2"}, {"set", pointer + ":2", hallBytes(t, 2, three)}}},
+		"beyond":           {set: [][]any{{"set", pointer, "7"}, {"set", pointer + ":7", hallBytes(t, 7, five)}}, stays: true},
+		"sound":            {set: [][]any{{"set", pointer, "5"}, {"set", pointer + ":5", hallBytes(t, 5, five)}}},
+		"sound, the first": {set: [][]any{{"set", pointer, "1"}, {"set", pointer + ":1", hallBytes(t, 1, "AAAAAAAA")}}},
 	} {
 		h := db.Halls(r)
 		redisDo(t, raw, "flushall")

@@ -65,6 +65,8 @@ var searches = []struct {
 	{"Typo", messages.EventQuery{Text: "konzrt"}},
 	{"TwoTypos", messages.EventQuery{Text: "konzrt halel"}},
 	{"EightTypos", messages.EventQuery{Text: "konzrt halel bobade konzret babobs dedoba fafiki mamino"}},
+	{"SameLetter", messages.EventQuery{Text: strings.Repeat("b ", 100)}},
+	{"AllLetters", messages.EventQuery{Text: "b a o k l e f m n i r s t v d 1 2 3 4 5 6 7 8 9 0 c g h j p q u w x y z"}},
 	{"Nonsense", messages.EventQuery{Text: "qwertzuiop"}},
 }
 

@@ -18,6 +18,23 @@ var unaccented = strings.NewReplacer("ø", "o", "ł", "l", "đ", "d", "ð", "d",
 // wordBytesMax is how much of a word counts: what Postgres takes has a limit.
 const wordBytesMax = 200
 
+// queryWordsMax is how many different words of a query count: each is looked up by itself.
+const queryWordsMax = 16
+
+// queryWords are the different words of a query.
+func queryWords(text string) []string {
+	var all []string
+	for _, w := range words(text) {
+		if !slices.Contains(all, w) {
+			all = append(all, w)
+		}
+		if len(all) == queryWordsMax {
+			break
+		}
+	}
+	return all
+}
+
 // words of texts, folded, in their sequence.
 func words(texts ...string) []string {
 	all := strings.FieldsFunc(fold(strings.Join(texts, " ")), func(r rune) bool {

@@ -221,15 +221,24 @@ func turn(side int, x, y float64) spot {
 	return spot{y, -x}
 }
 
-// trim takes what is too much from the last row alone, about alike from each of its sections: one row less was too few.
+// trim takes what is too much from the last rows: less than one of them, but where these few rows more made a tier more,
+// whose rows are longer.
 func (b *bowl) trim(seats int) {
-	top, excess := 0, b.seats()-seats
+	for excess := b.seats() - seats; excess > 0; {
+		excess -= b.shorten(excess)
+	}
+}
+
+// shorten takes so many seats from the last row, or all that it has, about alike from each of its sections, and says
+// how many.
+func (b *bowl) shorten(by int) int {
+	top := 0
 	for _, s := range b.sections {
 		if s.last {
 			top += len(s.rows[len(s.rows)-1])
 		}
 	}
-	keep, before, kept := top-excess, 0, 0
+	keep, before, kept := max(top-by, 0), 0, 0
 	for i, s := range b.sections {
 		if !s.last {
 			continue
@@ -243,4 +252,5 @@ func (b *bowl) trim(seats int) {
 			b.sections[i].rows = s.rows[:len(s.rows)-1]
 		}
 	}
+	return top - keep
 }

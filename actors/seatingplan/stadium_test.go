@@ -10,9 +10,9 @@ import (
 )
 
 // Goal: a stadium of any size is a plan like others: exactly as large as asked for, every seat at a place of its own,
-// the same each time. Method: several sizes, read by Parse and by the seat map.
+// the same each time. Method: several sizes, among them those with the smallest second tier, read by Parse and by the seat map.
 func TestStadium(t *testing.T) {
-	for _, seats := range []int{StadiumSeatsMin, 1_001, 7_777, 50_000, StadiumSeatsMax} {
+	for _, seats := range []int{StadiumSeatsMin, 1_001, 5_136, 5_200, 7_777, 50_000, StadiumSeatsMax} {
 		t.Run(fmt.Sprint(seats), func(t *testing.T) {
 			input, err := Stadium(seats)
 			if err != nil {

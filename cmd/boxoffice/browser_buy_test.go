@@ -33,7 +33,7 @@ func stage(t *testing.T, rows, seats int, settings map[string]any) (s *server, d
 
 // Goal: a buyer finds an event, chooses two seats on the map with the mouse, is declined, pays with another card, and has
 // tickets, which also the order's link shows. axe-core finds nothing serious on the way.
-func buyOnPage(t *testing.T, chromium context.Context, name string, v view) {
+func buyOnPage(t *testing.T, chromium browser, name string, v view) {
 	s, database := stage(t, 6, 12, map[string]any{"waitingRoom": map[string]any{"enabled": true}})
 	s.create("E2", hall(2, 4), map[string]any{"name": "An evening of nothing else"})
 	w := browse(t, chromium, name, v)
@@ -138,7 +138,7 @@ func findSeat(picture []byte, left, top, right, bottom int) (x, y float64, err e
 }
 
 // Goal: the same without a mouse: one seat on the map, one in the list, both by the keyboard alone.
-func buyByKeyboard(t *testing.T, chromium context.Context) {
+func buyByKeyboard(t *testing.T, chromium browser) {
 	s, _ := stage(t, 6, 12, nil)
 	w := browse(t, chromium, "keyboard", view{width: desk})
 	w.open(s.http + "/")
@@ -193,7 +193,7 @@ func (w *tab) tabTo(selector string) {
 }
 
 // Goal: two choose the same seat. Who comes second is told so, loses nothing else, and chooses again.
-func twoWantOneSeat(t *testing.T, chromium context.Context) {
+func twoWantOneSeat(t *testing.T, chromium browser) {
 	s, database := stage(t, 1, 2, nil)
 	var both [2]*tab
 	for i := range both {
@@ -228,7 +228,7 @@ func twoWantOneSeat(t *testing.T, chromium context.Context) {
 
 // Goal: the same, where the second has not heard of it when it asks: the refusal says which seat it is.
 // Method: a page that is cut off the stream, but not off the server, is what a crowd's slow line looks like.
-func refusedSeat(t *testing.T, chromium context.Context) {
+func refusedSeat(t *testing.T, chromium browser) {
 	s, _ := stage(t, 1, 3, nil)
 	w := browse(t, chromium, "refused", view{width: phone})
 	w.forgive("409", "ERR_BLOCKED_BY_CLIENT", "/availability")

@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -15,7 +14,7 @@ import (
 )
 
 // Goal: a reload loses neither the place in line, nor the seats that are held, nor the payment.
-func reloadsOnTheWay(t *testing.T, chromium context.Context) {
+func reloadsOnTheWay(t *testing.T, chromium browser) {
 	s, database := stage(t, 2, 6, map[string]any{"waitingRoom": map[string]any{"enabled": true, "activeLimit": 1}})
 	first, err := s.join("E1")
 	must(t, err)
@@ -52,7 +51,7 @@ func reloadsOnTheWay(t *testing.T, chromium context.Context) {
 }
 
 // Goal: a hold that runs out on the page is told kindly, gives its seats back, and leads to others.
-func holdExpiresOnPage(t *testing.T, chromium context.Context) {
+func holdExpiresOnPage(t *testing.T, chromium browser) {
 	s, _ := stage(t, 2, 6, map[string]any{"holdTtlSeconds": 4})
 	w := browse(t, chromium, "expiry", view{width: phone, dark: true})
 	w.forgive("410")
@@ -71,7 +70,7 @@ func holdExpiresOnPage(t *testing.T, chromium context.Context) {
 }
 
 // Goal: whatever an event is called is shown as it is written.
-func namesAreText(t *testing.T, chromium context.Context) {
+func namesAreText(t *testing.T, chromium browser) {
 	const name = `<script>alert(1)</script> שלום & مرحبا 🎸`
 	s, _ := stage(t, 2, 6, map[string]any{"name": name, "venue": `"><img src=x onerror=alert(2)>`, "performers": []string{`<b>bold</b>`, "Ünï 🎻"}})
 	for _, v := range []view{{width: phone}, {width: desk, dark: true}} {
@@ -92,7 +91,7 @@ func namesAreText(t *testing.T, chromium context.Context) {
 
 // Goal: a page that slept, with its connection lost, while others bought, and while the server was killed and started
 // again, shows the truth once it is back, without anybody's doing.
-func pageSleeps(t *testing.T, chromium context.Context) {
+func pageSleeps(t *testing.T, chromium browser) {
 	database, redis := pgtest.New(t), pgtest.Redis(t)
 	s := start(t, database, "REDIS_URL="+redis.URL(), "BOXOFFICE_HTTP_ADDR="+freeAddress(t))
 	s.create("E1", strings.Replace(hall(4, 10), "#fff", seatColor, 1), nil)

@@ -1,13 +1,12 @@
 package main_test
 
 import (
-	"context"
 	"fmt"
 	"testing"
 )
 
 // Goal: the organiser signs in, sees how an event sells, pauses and resumes it, and blocks seats.
-func organiserAtWork(t *testing.T, chromium context.Context) {
+func organiserAtWork(t *testing.T, chromium browser) {
 	s, _ := stage(t, 6, 12, map[string]any{"waitingRoom": map[string]any{"enabled": true}})
 	for range 3 {
 		b, o, err := s.authorized("E1", best(4), "tok_visa")

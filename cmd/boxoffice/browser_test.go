@@ -50,10 +50,10 @@ func TestBrowser(t *testing.T) {
 	chromium := startChromium(t)
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, context.Context)
+		run  func(*testing.T, browser)
 	}{
-		{"buy at a desk", func(t *testing.T, c context.Context) { buyOnPage(t, c, "desk", view{width: desk}) }},
-		{"buy on a phone", func(t *testing.T, c context.Context) {
+		{"buy at a desk", func(t *testing.T, c browser) { buyOnPage(t, c, "desk", view{width: desk}) }},
+		{"buy on a phone", func(t *testing.T, c browser) {
 			buyOnPage(t, c, "phone", view{width: phone, dark: true, language: "de"})
 		}},
 		{"keyboard", buyByKeyboard},
@@ -63,14 +63,17 @@ func TestBrowser(t *testing.T) {
 		{"expiry", holdExpiresOnPage},
 		{"names", namesAreText},
 		{"asleep", pageSleeps},
+		{"deltas", deltasGoAstray},
 		{"organiser", organiserAtWork},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, chromium) })
 	}
 }
 
-// startChromium brings the context that tabs are made of.
-func startChromium(t *testing.T) context.Context {
+// browser is a Chromium; tabs is the context that they are made of.
+type browser struct{ tabs context.Context }
+
+func startChromium(t testing.TB) browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -86,7 +89,7 @@ func startChromium(t *testing.T) context.Context {
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
 	must(t, chromedp.Do(ctx))
-	return ctx
+	return browser{ctx}
 }
 
 // view is how a browser window looks at the page.
@@ -98,7 +101,7 @@ type view struct {
 
 // tab is a window of a buyer's own: it shares no cookie and no storage with another buyer's.
 type tab struct {
-	t     *testing.T
+	t     testing.TB
 	ctx   context.Context
 	name  string // of its screenshots
 	shots int
@@ -110,10 +113,10 @@ type tab struct {
 }
 
 // browse opens a window. Its faults fail the test when it ends.
-func browse(t *testing.T, chromium context.Context, name string, v view) *tab {
+func browse(t testing.TB, chromium browser, name string, v view) *tab {
 	t.Helper()
 	w := &tab{t: t, name: name}
-	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(w.hear))
+	ctx, cancel := chromedp.NewContext(chromium.tabs, chromedp.WithNewBrowserContext(), chromedp.WithListener(w.hear))
 	w.ctx = ctx
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -211,7 +211,9 @@ func (l *life) end(t *testing.T) {
 	// What comes by itself may come after the last answer.
 	must(t, poll(time.Minute, func() error {
 		// Asking the owner activates it: waiting for the waker is for TestCrashesOfTheAbandoned.
-		l.survive(func() answer { return l.get("/api/events/" + l.event + "/availability") })
+		if err := l.organise("GET", "/report", "", 200); err != nil {
+			return err
+		}
 		if l.crashed.Load() == 0 {
 			return errors.New("the server has not died: the failpoint was not passed")
 		}

@@ -74,7 +74,7 @@ func TestPostgresGoesAway(t *testing.T) {
 	t.Run("frozen at the end", func(t *testing.T) {
 		must(t, postgres.Freeze())
 		asked := make(chan answer, 1)
-		go func() { asked <- s.get("/api/events/E1/availability") }()
+		go func() { asked <- s.organise("GET", "/E1/report", "") }() // from the owner
 		took, code := s.terminate()
 		must(t, postgres.Thaw())
 		if took > drainMax || code != 0 {

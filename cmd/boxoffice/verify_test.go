@@ -66,6 +66,12 @@ func TestVerifyFindsTampering(t *testing.T) {
 			select authorize_key, 9, 'tampered-3', 'refund', '', event_id, token, reference, currency, amount, at
 			from mock_payment where event_id = $1 and kind = 'capture' and declined = '' limit 1`, []string{"given it back"}},
 		{"void-lost", `delete from mock_payment where event_id = $1 and kind = 'void'`, []string{"has not let it go"}},
+		{"moved-unsaid", `update journal set moved = null
+			where event_id = $1 and seq = (select min(seq) from journal where event_id = $1 and moved is not null)`, []string{"does not say which seats it moved"}},
+		{"moved-of-another", `update journal j set moved = o.moved from journal o
+			where j.event_id = $1 and o.event_id = $1 and j.seq = (select min(seq) from journal where event_id = $1 and moved is not null)
+			and o.seq = (select max(seq) from journal where event_id = $1 and moved is not null)`, []string{"entry"}},
+		{"sale-more", `update projection set seats_available = seats_available + 1 where event_id = $1`, []string{"sale"}},
 		{"entry-gone", `delete from journal where event_id = $1 and seq = 3`, []string{"entry 3 is missing"}},
 		{"entry-cut", `update journal set facts = substr(facts, 1, octet_length(facts) - 1) where event_id = $1 and seq = 3`, []string{"entry 3"}},
 		{"entry-longer", `update journal set facts = facts || '\x00' where event_id = $1 and seq = 3`, []string{"entry 3"}},

@@ -78,7 +78,7 @@ func importDemo(ctx context.Context, env *settings) error {
 // are cut out of the JSON. The curl that listens would notice only at the next event that nobody reads any more: it is
 // ended. The keys can be constants, since a key's scope is the session.
 const walkthrough = `
-boxoffice is ready at BASE_URL (organiser: http://ADMIN_ADDR, token ADMIN_TOKEN)
+boxoffice is ready: open BASE_URL in a browser to buy, http://ADMIN_ADDR to organise (token: ADMIN_TOKEN)
 On sale: E1, Riethsporthalle Erfurt — Demo. To buy two seats, paste into another shell:
 
 # --- buy two seats

@@ -25,16 +25,15 @@ import (
 
 // Goal: how long a change takes from Heard to who watches, and what a watcher costs, beside fasthttp's stream writer.
 // Method: 10,000 clients, which are another process, so that none of their memory is counted; it shares the processors. A
-// seat moves every tenth of a second, b.N times: -benchtime=100x takes 10 s each. Halls are the same both ways, and both
-// ways run in one run of the binary, one after the other. The clients note when they read an event, by the clock that both
-// processes have in common.
+// seat moves twice a second, or ten times, as often as streams are told at most: b.N times. Halls are the same both ways,
+// and both ways run in one run of the binary, one after the other. The clients note when they read an event, by the clock
+// that both processes have in common.
 
 const (
 	// clientsEnv makes this binary clients: "address connections".
 	clientsEnv     = "HALL_CLIENTS"
 	benchedClients = 10_000
 	benchedSeats   = 1252
-	benchedEvery   = 100 * time.Millisecond
 )
 
 // runClients opens so many streams, says "open" when all have their first event, notes when each version came, and once
@@ -163,11 +162,15 @@ func (s streamWriter) handle(ctx *fasthttp.RequestCtx, w *Watcher) {
 func (s streamWriter) end() { close(s.done) }
 
 func BenchmarkWatchers(b *testing.B) {
-	b.Run("ours", func(b *testing.B) { watched(b, ours{sse.New(sse.Config{StreamsMax: -1, StreamsPerAddressMax: -1})}) })
-	b.Run("streamwriter", func(b *testing.B) { watched(b, streamWriter{make(chan struct{})}) })
+	for _, every := range []time.Duration{500 * time.Millisecond, tellEvery} {
+		b.Run("ours/every="+every.String(), func(b *testing.B) {
+			watched(b, ours{sse.New(sse.Config{StreamsMax: -1, StreamsPerAddressMax: -1})}, every)
+		})
+		b.Run("streamwriter/every="+every.String(), func(b *testing.B) { watched(b, streamWriter{make(chan struct{})}, every) })
+	}
 }
 
-func watched(b *testing.B, s station) {
+func watched(b *testing.B, s station, every time.Duration) {
 	j := newJournal(benchedSeats)
 	hs := j.open()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -175,7 +178,7 @@ func watched(b *testing.B, s station) {
 		b.Fatal(err)
 	}
 	server := &fasthttp.Server{
-		KeepHijackedConns: true, ReadBufferSize: 8 << 10, NoDefaultServerHeader: true, MaxIdleWorkerDuration: benchedEvery,
+		KeepHijackedConns: true, ReadBufferSize: 8 << 10, NoDefaultServerHeader: true, MaxIdleWorkerDuration: tellEvery,
 		Handler: func(ctx *fasthttp.RequestCtx) {
 			w, err := hs.Watch(context.Background(), "E", "")
 			if err != nil {
@@ -208,7 +211,7 @@ func watched(b *testing.B, s station) {
 		}
 		return j.commit("E", map[int]byte{i: other}), time.Now().UnixNano()
 	}
-	ticks := time.NewTicker(benchedEvery)
+	ticks := time.NewTicker(every)
 	defer ticks.Stop()
 	busy := processorTime(b)
 	for b.Loop() {

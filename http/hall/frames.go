@@ -12,6 +12,8 @@ import (
 const (
 	eventSnapshot = "snapshot"
 	eventDelta    = "delta"
+	// forgetFrame is no event: the client comes back without a Last-Event-ID.
+	forgetFrame = "id:\n\n"
 )
 
 // seats by their state, in the sequence of letters; ascending in each.

@@ -3,7 +3,8 @@
 //
 //  1. Nothing is shown that was not committed. What Heard and Source bring is from journals; it may be lost, doubled or out
 //     of order: what is missing is read from the journal, at once where that is noticed, within a second else.
-//  2. A replica's version never goes back, and one that was dropped and is loaded anew is as committed after that.
+//  2. A replica's version never goes back, and one that was dropped and is loaded anew is as committed after that. Where the
+//     journal itself went back, as that of a database that was restored, the replica is given up, and its streams end.
 //  3. What was heard before a call began is in what the call shows, unless the journal cannot be read.
 //  4. Who follows a stream has, after each event, the seats of that event's version: without a gap, and nothing twice.
 //  5. Nobody waits for a reader, and Heard waits for nobody.
@@ -35,6 +36,8 @@ var (
 	ErrSeats = errors.New("hall: the seats do not fit the plan")
 	// ErrClosed says that the halls have been closed.
 	ErrClosed = errors.New("hall: closed")
+
+	errWentBack = errors.New("hall: the journal went back")
 )
 
 // Source is where halls are true; see http.Halls.
@@ -139,8 +142,15 @@ func (hs *Halls) Heard(eventID string, m *messages.SeatsMoved) {
 	hs.mu.RLock()
 	h := hs.byID[eventID]
 	hs.mu.RUnlock()
-	if h != nil && h.hear(m, hs.Now().UnixMilli()) {
+	if h == nil {
+		return
+	}
+	switch h.hear(m, hs.Now().UnixMilli()) {
+	case lackNothing:
+	case lackEntries:
 		hs.mend(h)
+	case lackTruth:
+		hs.reload(h)
 	}
 }
 

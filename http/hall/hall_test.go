@@ -211,6 +211,50 @@ func TestLoads(t *testing.T) {
 	})
 }
 
+// Goal: what is heard while the journal is read, and what that read brings, are told apart.
+func TestHeardWhileRead(t *testing.T) {
+	inBubble(t, 10, func(t *testing.T, j *journal, hs *Halls) {
+		r := rand.New(rand.NewPCG(1, 16))
+		hs.want(t, j, "E")
+		h := hs.Loaded("E")
+		h.hear(j.some(r, "E"), 1)
+		version, known := h.standing()
+		read := []*messages.SeatsMoved{j.some(r, "E"), j.some(r, "E")}
+		h.hear(read[0], 1)
+		if !h.learn(read, known, 1, true) {
+			t.Error("what was heard meanwhile is in the way of what was read")
+		}
+		if got, _ := h.standing(); got != read[1].GetVersion() || got <= version {
+			t.Errorf("at %d", got)
+		}
+		_, known = h.standing()
+		j.some(r, "E")
+		late := j.some(r, "E")
+		h.hear(late, 1) // the read began before that was committed
+		h.learn(nil, known, 1, true)
+		h.fail(known)
+		if _, known := h.standing(); known != late.GetVersion() || h.failing {
+			t.Error("what was heard meanwhile is forgotten")
+		}
+		hs.mend(h)
+		hs.want(t, j, "E")
+	})
+}
+
+// Goal: one that is loading is let be, and whoever asks for it waits no longer than a read may take.
+func TestSlowLoad(t *testing.T) {
+	inBubble(t, 10, func(t *testing.T, j *journal, hs *Halls) {
+		j.gate = make(chan struct{})
+		begun := time.Now()
+		if _, err := hs.Find(t.Context(), "E"); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != readTimeMax {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		if j.wantCounts(t, 0, 0); hs.size() != 0 {
+			t.Errorf("%d halls", hs.size())
+		}
+	})
+}
+
 // Goal: thousands of halls are no more than the cache may hold, nor goroutines, and nobody listens for those that went;
 // one that is streamed stays.
 func TestMemoryIsBounded(t *testing.T) {
@@ -289,4 +333,103 @@ func TestAllAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	hs.Close()
+}
+
+// Goal: a journal that went back, as a restored database's has, is shown as it is from then on, and streams begin anew:
+// whether the owner's word comes, or none does, and also where it has gone on past the replica's version since.
+func TestJournalGoesBack(t *testing.T) {
+	for name, again := range map[string]func(j *journal, hs *Halls, r *rand.Rand){
+		"nobody says so": func(*journal, *Halls, *rand.Rand) { pass(pollEvery) },
+		"an owner begins, and goes on": func(j *journal, hs *Halls, r *rand.Rand) {
+			version, _ := j.at("E")
+			for range 10 {
+				j.some(r, "E")
+			}
+			hs.Heard("E", &messages.SeatsMoved{Version: version, Previous: version})
+			synctest.Wait()
+		},
+		"an owner begins, and comes to the same version": func(j *journal, hs *Halls, _ *rand.Rand) {
+			version, _ := j.at("E")
+			j.commit("E", map[int]byte{7: 'B'})
+			hs.Heard("E", &messages.SeatsMoved{Version: version, Previous: version})
+			synctest.Wait()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 10, func(t *testing.T, j *journal, hs *Halls) {
+				r := rand.New(rand.NewPCG(1, 12))
+				for range 5 {
+					j.some(r, "E")
+				}
+				c := &client{t: t}
+				c.connect(hs, "E")
+				synctest.Wait()
+				hs.Heard("E", j.commit("E", map[int]byte{3: 'S'}))
+				hs.want(t, j, "E")
+				pass(tellEvery)
+				c.read(9)
+				j.goBack("E", 1)
+				again(j, hs, r)
+				if hs.want(t, j, "E"); j.keptAhead > 0 {
+					t.Error("what never was is kept")
+				}
+				if c.over() {
+					if string(c.last) != forgetFrame {
+						t.Errorf("ended with %q", c.last)
+					}
+					c.disconnect()
+					c.version = 0 // nobody is held to what never was
+					c.connect(hs, "E")
+				}
+				pass(tellEvery)
+				hs.Heard("E", j.some(r, "E"))
+				pass(2 * tellEvery)
+				hs.want(t, j, "E")
+				c.read(9)
+				if version, seats := j.at("E"); c.version != version || string(c.seats) != seats {
+					t.Errorf("at %d %s, it is %d %s", c.version, c.seats, version, seats)
+				}
+				c.disconnect()
+				pass(2 * cacheAgeMax)
+				if hs.size() != 0 || j.listening() != 0 {
+					t.Errorf("%d halls, %d heard of", hs.size(), j.listening())
+				}
+			})
+		})
+	}
+}
+
+// Goal: a word that comes late is none of that.
+func TestLateWordOfAnOwner(t *testing.T) {
+	inBubble(t, 10, func(t *testing.T, j *journal, hs *Halls) {
+		r := rand.New(rand.NewPCG(1, 13))
+		c := &client{t: t}
+		c.connect(hs, "E")
+		for range 5 {
+			hs.Heard("E", j.some(r, "E"))
+			hs.Heard("E", &messages.SeatsMoved{Version: 1, Previous: 1})
+		}
+		pass(tellEvery)
+		hs.want(t, j, "E")
+		c.read(9)
+		if c.over() || c.snapshots != 1 {
+			t.Errorf("%+v", c)
+		}
+		c.disconnect()
+	})
+}
+
+// Goal: once the journal can be read again, who is told of something new is shown it at once: nobody waits for the poll.
+func TestHeardAfterAnOutage(t *testing.T) {
+	inBubble(t, 10, func(t *testing.T, j *journal, hs *Halls) {
+		r := rand.New(rand.NewPCG(1, 14))
+		hs.want(t, j, "E")
+		j.fail(errAway)
+		j.some(r, "E")
+		pass(pollEvery + pollEvery/2)
+		j.fail(nil)
+		version, _ := j.at("E")
+		hs.Heard("E", &messages.SeatsMoved{Version: version, Previous: version}) // the owner is there again
+		hs.want(t, j, "E")
+	})
 }

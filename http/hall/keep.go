@@ -47,13 +47,13 @@ func (hs *Halls) keepSome(halls []*Hall) {
 	})
 }
 
-// toKeep is nil where nothing has changed since, or nothing long ago.
+// toKeep is nil where nothing has changed since, or nothing long ago, and of what never was.
 func (h *Hall) toKeep(now time.Time) *messages.Availability {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.version == h.kept || now.Sub(h.keptAt) < keepEvery {
+	if h.abandoned || h.version == h.kept || now.Sub(h.keptAt) < keepEvery {
 		return nil
 	}
 	h.kept, h.keptAt = h.version, now
-	return &messages.Availability{Version: h.version, AsOf: h.asOf, Seats: bytes.Clone(h.seats)}
+	return &messages.Availability{Version: h.version, AsOf: h.asOf, MovedAt: h.movedAt, Seats: bytes.Clone(h.seats)}
 }

@@ -2,6 +2,8 @@ package hall
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 
 	"boxoffice/messages"
 )
@@ -65,17 +67,39 @@ func (hs *Halls) reload(h *Hall) {
 		ctx, cancel := context.WithTimeout(hs.ctx, readTimeMax)
 		defer cancel()
 		begun := hs.Now().UnixMilli()
+		version, known := h.standing()
 		a, err := hs.availability(ctx, h.eventID)
 		if err == nil {
-			err = h.replace(a, begun)
+			err = h.replace(a, version, begun)
 		} else {
-			h.fail()
+			h.fail(known)
 		}
 		h.mu.Lock()
 		h.reloading = false
 		h.mu.Unlock()
+		if errors.Is(err, errWentBack) {
+			hs.abandon(h)
+			err = nil
+		}
 		hs.reads.note(hs, err)
 	})
+}
+
+// abandon a replica that is not of its journal's history. What it shows is not so, and no message makes it so: its streams
+// end, and come back to one that is loaded anew. No lock is held.
+func (hs *Halls) abandon(h *Hall) {
+	hs.mu.Lock()
+	hs.drop(h)
+	hs.mu.Unlock()
+	h.mu.Lock()
+	first, version := !h.abandoned, h.version
+	h.abandoned = true
+	h.progress()
+	h.mu.Unlock()
+	if first {
+		hs.Logger.Warn("http: a hall's journal went back, as if the database was restored: its seats are read anew",
+			slog.String("event", h.eventID), slog.Uint64("version", version))
+	}
 }
 
 func (hs *Halls) availability(ctx context.Context, eventID string) (*messages.Availability, error) {

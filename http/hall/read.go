@@ -93,9 +93,6 @@ func (hs *Halls) read(halls []*Hall) error {
 	for range sinceRoundsMax {
 		behind, err := hs.readOnce(halls)
 		if err != nil {
-			for _, h := range halls {
-				h.fail()
-			}
 			return err
 		}
 		if halls = behind; len(halls) == 0 {
@@ -117,10 +114,17 @@ func (hs *Halls) readOnce(halls []*Hall) (behind []*Hall, err error) {
 	}
 	found, err := hs.since(after, sinceMax)
 	if err != nil {
+		for i, h := range halls {
+			h.fail(known[i])
+		}
 		return nil, err
 	}
 	for i, h := range halls {
 		entries := found[h.eventID]
+		if len(entries) > 0 && entries[0].GetVersion() < after[h.eventID] {
+			hs.abandon(h)
+			continue
+		}
 		complete := len(entries) < sinceMax
 		switch leads := h.learn(entries, known[i], begun, complete); {
 		case !leads:

@@ -45,10 +45,13 @@ type Hall struct {
 	version uint64
 	known   uint64
 	asOf    int64
+	movedAt int64 // see messages.Availability
 	// ahead came before what they follow. Everything does while the hall is loading: seats is nil.
 	ahead []*messages.SeatsMoved
 	// failing: what is missing could not be read, so that nobody waits for it. reloading: it is being loaded anew.
 	failing, reloading bool
+	// abandoned: it is of another history than its journal.
+	abandoned bool
 	// progressed is closed when something came; nil: nobody waits.
 	progressed chan struct{}
 	// kept is the version that Source keeps, since keptAt.
@@ -82,7 +85,8 @@ func (h *Hall) loaded(a *messages.Availability, sections []Section, asOf int64) 
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.sections, h.seats, h.version, h.asOf = sections, bytes.Clone(a.GetSeats()), a.GetVersion(), asOf
+	h.sections, h.seats, h.asOf = sections, bytes.Clone(a.GetSeats()), asOf
+	h.version, h.movedAt = a.GetVersion(), a.GetMovedAt()
 	h.known = max(h.known, h.version)
 	h.catchUp()
 	return nil
@@ -97,26 +101,46 @@ func lettersOnly(seats []byte) bool {
 	return true
 }
 
-// hear takes a message; gap: something is missing that must be read.
-func (h *Hall) hear(m *messages.SeatsMoved, now int64) (gap bool) {
+// lack is what a message has shown that a hall lacks.
+type lack uint8
+
+const (
+	lackNothing lack = iota
+	// lackEntries: something is missing that must be read.
+	lackEntries
+	// lackTruth: an owner begins at an earlier version. It is late, or the journal is not the one that it was.
+	lackTruth
+)
+
+// hear takes a message.
+func (h *Hall) hear(m *messages.SeatsMoved, now int64) lack {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.seats != nil && m.GetVersion() <= h.version {
-		return false
+	switch {
+	case h.seats == nil || m.GetVersion() > h.version:
+	case m.GetVersion() == m.GetPrevious() && m.GetVersion() < h.version:
+		return lackTruth
+	default:
+		return lackNothing
 	}
 	h.known = max(h.known, m.GetVersion())
 	if !h.apply(m) {
 		if len(h.ahead) < aheadMax && !m.GetOmitted() && m.GetPrevious() < m.GetVersion() {
 			h.ahead = append(h.ahead, m)
 		}
-		return h.seats != nil && !h.failing
+		if h.seats == nil {
+			return lackNothing // it is being loaded
+		}
+		// Somebody has reached the journal just now: who asks waits for it again.
+		h.failing = false
+		return lackEntries
 	}
 	h.catchUp()
 	if h.known <= h.version {
 		h.asOf = max(h.asOf, now)
 	}
 	h.progress()
-	return false
+	return lackNothing
 }
 
 // apply is false where the message does not lead on from the version that there is. The lock is held.
@@ -135,7 +159,7 @@ func (h *Hall) apply(m *messages.SeatsMoved) bool {
 	if h.moved != nil {
 		h.history.add(m, h.version)
 	}
-	h.version = m.GetVersion()
+	h.version, h.movedAt = m.GetVersion(), m.GetAt()
 	h.known = max(h.known, h.version)
 	return true
 }
@@ -202,8 +226,9 @@ func (h *Hall) learn(entries []*messages.SeatsMoved, known uint64, begun int64, 
 	return true
 }
 
-// replace takes a state that was read from begun on.
-func (h *Hall) replace(a *messages.Availability, begun int64) error {
+// replace takes a state that was read from begun on, where the hall was at a version. errWentBack: the two are not of one
+// history.
+func (h *Hall) replace(a *messages.Availability, was uint64, begun int64) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	defer h.progress()
@@ -211,13 +236,16 @@ func (h *Hall) replace(a *messages.Availability, begun int64) error {
 		h.failing = true
 		return ErrSeats
 	}
+	if a.GetVersion() < was || a.GetVersion() == h.version && !bytes.Equal(a.GetSeats(), h.seats) {
+		return errWentBack
+	}
 	h.failing = false
 	h.asOf = max(h.asOf, begun)
 	if a.GetVersion() <= h.version {
 		return nil
 	}
 	copy(h.seats, a.GetSeats())
-	h.version = a.GetVersion()
+	h.version, h.movedAt = a.GetVersion(), a.GetMovedAt()
 	h.known = max(h.known, h.version)
 	if h.moved != nil {
 		h.moved.jumped = true
@@ -227,11 +255,14 @@ func (h *Hall) replace(a *messages.Availability, begun int64) error {
 	return nil
 }
 
-// fail notes that what may be missing could not be read.
-func (h *Hall) fail() {
+// fail notes that what may be missing could not be read. known is what had been heard of before: what came since is yet to
+// be read.
+func (h *Hall) fail(known uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.failing = true
+	if h.known <= known {
+		h.failing = true
+	}
 	h.progress()
 }
 

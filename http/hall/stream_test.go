@@ -1,6 +1,7 @@
 package hall
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -75,13 +76,15 @@ func TestLastEventID(t *testing.T) {
 		watcher := &client{t: t} // so that the hall stays followed
 		watcher.connect(hs, "E")
 		synctest.Wait()
-		gap := versions[1400]
-		for gap+1 == versions[1401] {
-			gap++ // one that no entry has
+		gap := uint64(0) // one that no entry has
+		for i := 1400; gap == 0; i++ {
+			if versions[i]+1 < versions[i+1] {
+				gap = versions[i] + 1
+			}
 		}
 		for _, last := range []string{
 			"", "0", "x", "-1", "1 ", strings.Repeat("9", 18), strings.Repeat("9", 19), strings.Repeat("9", 20), strings.Repeat("9", 200),
-			fmt.Sprint(now + 1), fmt.Sprint(versions[100]), "1", "1.5",
+			fmt.Sprint(now + 1), fmt.Sprint(versions[100]), "1", "1.5", fmt.Sprint(gap),
 		} {
 			if c := open(last); c.snapshots != 1 || c.deltas != 0 {
 				t.Errorf("%q: %d snapshots, %d deltas", last, c.snapshots, c.deltas)
@@ -132,6 +135,70 @@ func TestHistory(t *testing.T) {
 		synctest.Wait()
 		if _, history := h.past(); len(history.entries) > 0 {
 			t.Error("it is kept for nobody")
+		}
+	})
+}
+
+// Goal: who comes back from before a jump, of which nobody knows how it came about, is given all.
+func TestComeBackFromBeforeAJump(t *testing.T) {
+	inBubble(t, 10, func(t *testing.T, j *journal, hs *Halls) {
+		r := rand.New(rand.NewPCG(1, 15))
+		watcher, c := &client{t: t}, &client{t: t}
+		watcher.connect(hs, "E")
+		synctest.Wait()
+		hs.Heard("E", j.some(r, "E"))
+		c.connect(hs, "E")
+		pass(tellEvery)
+		c.read(9)
+		c.disconnect()
+		hs.Heard("E", j.some(r, "E"))
+		j.some(r, "E")
+		j.some(r, "E")
+		j.forgets = 4
+		hs.Heard("E", j.some(r, "E"))
+		pass(tellEvery)
+		hs.Heard("E", j.some(r, "E"))
+		pass(tellEvery)
+		c.connect(hs, "E")
+		synctest.Wait()
+		c.read(9)
+		watcher.read(9)
+		version, seats := j.at("E")
+		for _, c := range []*client{c, watcher} {
+			if c.version != version || string(c.seats) != seats || c.snapshots != 2 {
+				t.Errorf("%+v; it is %d %s", c, version, seats)
+			}
+			c.disconnect()
+		}
+	})
+}
+
+// Goal: a hall whose version is no entry's that moved a seat, as of a database from before entries said so, goes on from
+// there: what follows is applied without a read, and who comes back is given what is so.
+func TestVersionOfNoEntry(t *testing.T) {
+	inBubble(t, 10, func(t *testing.T, j *journal, hs *Halls) {
+		j.mu.Lock()
+		j.of("E").version = 5
+		j.mu.Unlock()
+		watcher, c := &client{t: t}, &client{t: t}
+		watcher.connect(hs, "E")
+		c.connect(hs, "E")
+		synctest.Wait()
+		c.read(9)
+		c.disconnect()
+		m := j.commit("E", map[int]byte{4: 'H'})
+		m.Previous = 3 // the owner knows which it was
+		hs.Heard("E", m)
+		pass(tellEvery)
+		j.wantCounts(t, 1, 0)
+		c.connect(hs, "E")
+		synctest.Wait()
+		version, seats := j.at("E")
+		for _, c := range []*client{c, watcher} {
+			if c.read(9); c.version != version || string(c.seats) != seats {
+				t.Errorf("%+v; it is %d %s", c, version, seats)
+			}
+			c.disconnect()
 		}
 	})
 }
@@ -229,5 +296,45 @@ func TestComeBackWhileAway(t *testing.T) {
 		if synctest.Wait(); !p.over() || hs.size() != 0 {
 			t.Errorf("ended %v, %d halls", p.over(), hs.size())
 		}
+	})
+}
+
+// Goal: who comes without a version after somebody who needed no snapshot is given one.
+func TestSnapshotAfterNone(t *testing.T) {
+	inBubble(t, 10, func(t *testing.T, j *journal, hs *Halls) {
+		version, seats := j.at("E")
+		for _, c := range []*client{{t: t, version: version}, {t: t}, {t: t, version: version}, {t: t}} {
+			fresh := c.version == 0
+			c.connect(hs, "E")
+			synctest.Wait()
+			if c.read(9); c.version != version || fresh && string(c.seats) != seats {
+				t.Errorf("%+v", c)
+			}
+			defer c.disconnect()
+		}
+		defer synctest.Wait()
+	})
+}
+
+// Goal: all seats say as of when they are, also where nothing has moved for long.
+func TestSnapshotIsOfNow(t *testing.T) {
+	inBubble(t, 10, func(t *testing.T, j *journal, hs *Halls) {
+		for range 3 {
+			c := &client{t: t}
+			c.connect(hs, "E")
+			synctest.Wait()
+			frame := string(c.take()[0])
+			_, data, _ := strings.Cut(frame, "data: ")
+			var s shown
+			if err := json.Unmarshal([]byte(data), &s); err != nil {
+				t.Fatal(err)
+			}
+			if age := time.Now().UnixMilli() - s.AsOf; age > 2*asOfAgeMax.Milliseconds() {
+				t.Errorf("as of %d ms ago", age)
+			}
+			defer c.disconnect()
+			pass(10 * time.Second)
+		}
+		synctest.Wait()
 	})
 }

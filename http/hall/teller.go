@@ -26,8 +26,12 @@ type teller struct {
 	// streams in no sequence. waiting have arrived and were told nothing; asking wait for what the journal says.
 	streams, waiting, asking []*Watcher
 	// For those who come: the frames that bring all seats, and lead on from a version. They are of the version told.
-	snapshot []byte
-	leads    map[uint64][]byte
+	// snapshotAsOf is 0 where there is no snapshot.
+	snapshot     []byte
+	snapshotAsOf int64
+	leads        map[uint64][]byte
+	// over: the hall could not be loaded, or is abandoned.
+	over bool
 }
 
 func newTeller(h *Hall) *teller { return &teller{h: h, leads: map[uint64][]byte{}} }
@@ -38,7 +42,7 @@ func (t *teller) run() {
 	case <-t.h.halls.ctx.Done():
 		return
 	}
-	if t.h.err == nil {
+	if t.over = t.h.err != nil; !t.over {
 		t.told = t.h.follow()
 	}
 	timer := time.NewTimer(0)
@@ -80,6 +84,7 @@ func (t *teller) takeIn() (over bool) {
 	h := t.h
 	h.mu.Lock()
 	arrived, left, looking := h.arrived, h.left, h.looking
+	t.over = t.over || h.abandoned
 	h.arrived, h.left = nil, nil
 	h.mu.Unlock()
 	t.waiting = append(t.waiting, arrived...)
@@ -109,7 +114,7 @@ func (t *teller) forget(w *Watcher) {
 // so that all go on from the same version. wait is how long; 0: until something happens.
 func (t *teller) step(now time.Time) (wait time.Duration) {
 	t.waiting = slices.DeleteFunc(t.waiting, func(w *Watcher) bool { return w.gone })
-	if t.h.err != nil {
+	if t.over {
 		t.endAll()
 		return 0
 	}
@@ -120,7 +125,10 @@ func (t *teller) step(now time.Time) (wait time.Duration) {
 	} else if len(t.waiting) == 0 {
 		return 0
 	}
-	took := t.h.take(t.told, len(t.waiting) > 0, t.snapshot != nil)
+	took := t.h.take(t.told, len(t.waiting) > 0, t.snapshotAsOf)
+	if len(took.Seats) > 0 {
+		t.snapshot, t.snapshotAsOf = nil, 0 // it is of another version, or of long ago
+	}
 	if took.Version != t.told {
 		t.tell(took)
 		t.next = now.Add(tellEvery)
@@ -129,12 +137,18 @@ func (t *teller) step(now time.Time) (wait time.Duration) {
 	return 0
 }
 
-// endAll ends who has come to a hall that could not be loaded. They come again.
+// endAll ends who has come to a hall that is none. They come again, and where the hall was abandoned, with no version: the
+// journal may have come to have another by that number.
 func (t *teller) endAll() {
-	for _, w := range t.waiting {
-		w.out.End(nil)
+	var last []byte
+	if t.h.err == nil {
+		last = []byte(forgetFrame)
 	}
-	t.waiting = nil
+	for _, w := range slices.Concat(t.streams, t.waiting, t.asking) {
+		w.at = -1
+		w.out.End(last)
+	}
+	t.streams, t.waiting, t.asking = nil, nil, nil
 }
 
 // taken is a hall as of a version, and what has moved up to there. Seats is empty where it is not needed.
@@ -145,10 +159,12 @@ type taken struct {
 	history history
 }
 
-// take brings what has moved since told. snapshots: all seats are needed too, unless nothing has moved and they are had.
-func (h *Hall) take(told uint64, snapshots, had bool) (t taken) {
+// take brings what has moved since told. snapshots: all seats are needed too, unless nothing has moved since they were had
+// a moment ago.
+func (h *Hall) take(told uint64, snapshots bool, hadAsOf int64) (t taken) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	had := h.asOf-hadAsOf <= asOfAgeMax.Milliseconds()
 	t.View = View{EventID: h.eventID, Version: h.version, AsOf: h.asOf, Sections: h.sections}
 	t.history = h.history
 	if h.version != told {
@@ -165,7 +181,7 @@ func (h *Hall) take(told uint64, snapshots, had bool) (t taken) {
 // tell all streams.
 func (t *teller) tell(took taken) {
 	previous := t.told
-	t.told, t.snapshot = took.Version, nil
+	t.told, t.snapshot, t.snapshotAsOf = took.Version, nil, 0
 	clear(t.leads)
 	if len(t.streams) == 0 {
 		return
@@ -183,7 +199,7 @@ func (t *teller) tell(took taken) {
 
 func (t *teller) snapshotOf(took taken) []byte {
 	if t.snapshot == nil {
-		t.snapshot = appendSnapshot(nil, took.Version, t.h.halls.Append(nil, took.View))
+		t.snapshot, t.snapshotAsOf = appendSnapshot(nil, took.Version, t.h.halls.Append(nil, took.View)), took.AsOf
 	}
 	return t.snapshot
 }

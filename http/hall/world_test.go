@@ -43,6 +43,7 @@ type journal struct {
 	forgets int   // entries that Since does not know any more
 
 	loads, sinces, keeps int
+	keptAhead            int // of what never was
 	watched              map[string]int
 	// gate, where not nil, lets one load pass each time.
 	gate chan struct{}
@@ -75,6 +76,14 @@ func (j *journal) of(id string) *truth {
 	return j.halls[id]
 }
 
+// end of the journal.
+func (t *truth) end() uint64 {
+	if len(t.entries) == 0 {
+		return 1
+	}
+	return t.entries[len(t.entries)-1].GetVersion()
+}
+
 var errAway = errors.New("the database is away")
 
 func (j *journal) Availability(ctx context.Context, id string) (*messages.Availability, error) {
@@ -102,7 +111,11 @@ func (j *journal) Since(_ context.Context, after map[string]uint64, most int) (m
 	}
 	found := map[string][]*messages.SeatsMoved{}
 	for id, version := range after {
-		for i, m := range j.of(id).entries {
+		t := j.of(id)
+		if end := t.end(); version > end {
+			found[id] = []*messages.SeatsMoved{{Version: end, Previous: end}}
+		}
+		for i, m := range t.entries {
 			if m.GetVersion() > version && i >= j.forgets && len(found[id]) < most {
 				found[id] = append(found[id], m)
 			}
@@ -111,10 +124,12 @@ func (j *journal) Since(_ context.Context, after map[string]uint64, most int) (m
 	return found, nil
 }
 
-func (j *journal) Keep(context.Context, string, *messages.Availability) error {
+func (j *journal) Keep(_ context.Context, id string, a *messages.Availability) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.keeps++
+	if j.keeps++; a.GetVersion() > j.of(id).version {
+		j.keptAhead++
+	}
 	return nil
 }
 
@@ -203,6 +218,22 @@ func (j *journal) restore(id string) {
 	t.version, t.seats = 1, bytes.Repeat([]byte{'A'}, j.seats)
 }
 
+// goBack restores the journal as it was n entries ago.
+func (j *journal) goBack(id string, n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	t := j.of(id)
+	t.entries = t.entries[:len(t.entries)-n]
+	t.version, t.seats = t.end(), bytes.Repeat([]byte{'A'}, j.seats)
+	for _, m := range t.entries {
+		for letter, seats := range statesOf(m) {
+			for _, i := range seats {
+				t.seats[i] = letters[letter]
+			}
+		}
+	}
+}
+
 // some commits a change of a few seats.
 func (j *journal) some(r *rand.Rand, id string) *messages.SeatsMoved {
 	to := map[int]byte{}
@@ -271,6 +302,7 @@ type pipe struct {
 	mu     sync.Mutex
 	frames [][]byte
 	ended  bool
+	last   []byte
 }
 
 func (p *pipe) Send(frame []byte) bool {
@@ -295,10 +327,10 @@ func (p *pipe) over() bool {
 	return p.ended
 }
 
-func (p *pipe) End([]byte) {
+func (p *pipe) End(last []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ended = true
+	p.ended, p.last = true, last
 }
 
 // connect with what the client has; "" where it has nothing.

@@ -100,6 +100,38 @@ func TestSlowReaderCatchesUp(t *testing.T) {
 	})
 }
 
+// Goal: whatever a hall's size, its availability fits at first, behind the answer's head, and then again, and leaves room
+// for what moves until it is taken.
+func TestEverySizeOfALargeFrameFits(t *testing.T) {
+	bothWays(t, func(t *testing.T, hide bool) {
+		r := newRig(t, hide, Config{})
+		delta := event(7)
+		for _, size := range []int{largeBytesMin, largeBytesMin + 1, queueBytesMax - 1000, queueBytesMax - 1, queueBytesMax, queueBytesMax + 1, largeBytesMax} {
+			frame := bytes.Repeat([]byte{'x'}, size)
+			r.set(0, func(st *Stream, _ string) { // its head has not left yet
+				for _, f := range [][]byte{frame, delta, delta} {
+					if !st.Send(f) {
+						t.Errorf("a frame of %d bytes in front of which one of %d waits was refused", len(f), size)
+					}
+				}
+			})
+			c := r.dial(plainRequest)
+			c.head()
+			c.want(string(frame) + string(delta) + string(delta))
+			st := <-r.opens
+			r.settled(st)
+			if st.queued != 0 || st.large != nil {
+				t.Errorf("%d bytes are left of %d", st.queued, size)
+			}
+			if !st.Send(frame) {
+				t.Errorf("a frame of %d bytes was refused later", size)
+			}
+			c.want(string(frame))
+			_ = c.Close()
+		}
+	})
+}
+
 func TestFullQueueDrops(t *testing.T) {
 	bothWays(t, func(t *testing.T, hide bool) {
 		r := newRig(t, hide, Config{})

@@ -12,8 +12,9 @@ import (
 const (
 	queueFramesMax = 64
 	queueBytesMax  = 64 << 10
-	// One frame larger than queueBytesMax may wait besides, such as a whole hall's availability: who is slow to take that
+	// One frame larger than largeBytesMin may wait besides, such as a whole hall's availability: who is slow to take that
 	// is not yet a slow reader.
+	largeBytesMin = 16 << 10
 	largeBytesMax = 1 << 20
 )
 
@@ -58,9 +59,9 @@ type Stream struct {
 	why      cause
 	// moved is the tick when bytes last left, or since when they have been waiting.
 	moved  uint32
-	sent   int  // bytes of the first frame
-	queued int  // bytes of all but the large frame, with those sent
-	large  bool // there is one in the queue
+	sent   int   // bytes of the first frame
+	queued int   // bytes of all but the large frame, with those sent
+	large  *byte // the first of the large frame that is in the queue; nil: none is
 	queue  [][]byte
 	// few is the queue's memory as long as it is short.
 	few [2][]byte
@@ -100,19 +101,24 @@ func (st *Stream) fits(frame []byte) bool {
 	if len(st.queue) >= queueFramesMax {
 		return false
 	}
-	if len(frame) > queueBytesMax {
-		return !st.large && len(frame) <= largeBytesMax
+	if len(frame) > largeBytesMin && st.large == nil {
+		return len(frame) <= largeBytesMax
 	}
 	return st.queued+len(frame) <= queueBytesMax
 }
 
-// count adds a frame to what is in the queue, or with -1 takes it off.
-func (st *Stream) count(frame []byte, times int) {
-	if len(frame) > queueBytesMax {
-		st.large = times > 0
-		return
+// count a frame that comes into the queue, or leaves it.
+func (st *Stream) count(frame []byte, comes bool) {
+	switch {
+	case comes && len(frame) > largeBytesMin && st.large == nil:
+		st.large = &frame[0]
+	case comes:
+		st.queued += len(frame)
+	case st.large == &frame[0]:
+		st.large = nil
+	default:
+		st.queued -= len(frame)
 	}
-	st.queued += times * len(frame)
 }
 
 // append is called with the lock held.
@@ -124,7 +130,7 @@ func (st *Stream) append(frame []byte) {
 		st.queue, st.moved = st.few[:0], st.server.tick.Load()
 	}
 	st.queue = append(st.queue, frame)
-	st.count(frame, 1)
+	st.count(frame, true)
 }
 
 // engage makes the caller the one who is busy with the stream, unless somebody is. The lock is held.
@@ -203,7 +209,7 @@ func (st *Stream) took(n int) {
 	whole := 0
 	for whole < len(st.queue) && st.sent >= len(st.queue[whole]) {
 		st.sent -= len(st.queue[whole])
-		st.count(st.queue[whole], -1)
+		st.count(st.queue[whole], false)
 		whole++
 	}
 	if whole == len(st.queue) {

@@ -122,9 +122,9 @@ export function duration(seconds) {
   return t('time.days', { n: Math.round(seconds / 86400) });
 }
 
-/** What is left of a deadline, to the second: 4:07, 1:02:30. @param {number} seconds */
-export function clock(seconds) {
-  const whole = Math.max(0, Math.round(seconds));
+/** What is left of a deadline in whole seconds, and never more than there was: 4:07, 1:02:30. @param {number} seconds @param {number} [most] */
+export function clock(seconds, most = Infinity) {
+  const whole = Math.max(0, Math.floor(Math.min(seconds, most)));
   const two = (/** @type {number} */ n) => String(n).padStart(2, '0');
   const hours = Math.floor(whole / 3600), minutes = Math.floor(whole / 60) % 60;
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;

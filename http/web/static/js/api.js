@@ -30,37 +30,39 @@ function hear(/** @type {Response} */ response, /** @type {number} */ sent) {
 }
 
 /** The server's time in milliseconds. */
-export const serverNow = () => Date.now() + (Number.isFinite(least) ? (least + most) / 2 : 0);
+const serverNow = () => Date.now() + (Number.isFinite(least) ? (least + most) / 2 : 0);
 
 /** How long until a time of the server's, in seconds. @param {string} iso */
 export const secondsUntil = (iso) => (Date.parse(iso) - serverNow()) / 1000;
 
-/** A request that hangs is as bad as one that fails; confirm and finalize take 8 s at most. */
-const requestMillisMax = 20_000;
+/** A request that hangs is as bad as one that fails; confirm and finalize take 8 s at most. A hall's map may have megabytes. */
+const requestMillisMax = 20_000, longMillisMax = 90_000;
 
 /**
  * Sends one request.
  * @param {string} method
  * @param {string} path
- * @param {{body?: string, token?: string, key?: string, signal?: AbortSignal}} [options] body is JSON as it is sent
+ * @param {{body?: string, token?: string, key?: string, signal?: AbortSignal, long?: boolean}} [options] body is JSON as it is sent; long: the answer is large
  * @returns {Promise<any>} the answer's JSON; null where there is none
  * @throws {Problem} where there is no good answer
  */
-export async function request(method, path, { body, token, key, signal } = {}) {
+export async function request(method, path, { body, token, key, signal, long } = {}) {
   const headers = new Headers({ Accept: 'application/json' });
   if (body !== undefined) headers.set('Content-Type', 'application/json');
   if (token) headers.set('Authorization', `Bearer ${token}`);
   if (key) headers.set('Idempotency-Key', key);
-  const limit = AbortSignal.timeout(requestMillisMax);
-  const sent = Date.now();
+  // Not AbortSignal.timeout, which keeps all that hears it until then.
+  const over = new AbortController(), late = setTimeout(() => over.abort(), long ? longMillisMax : requestMillisMax), sent = Date.now();
   let response, text;
   try {
-    response = await fetch(path, { method, headers, body, signal: signal ? AbortSignal.any([signal, limit]) : limit, redirect: 'error' });
+    response = await fetch(path, { method, headers, body, signal: signal ? AbortSignal.any([signal, over.signal]) : over.signal, redirect: 'error' });
     hear(response, sent);
     text = await response.text();
   } catch (error) {
     signal?.throwIfAborted();
     throw new Problem(0, { code: 'offline', detail: String(error) });
+  } finally {
+    clearTimeout(late);
   }
   let json = null;
   try {
@@ -101,12 +103,12 @@ export async function pause(attempt, retryAfter, signal) {
 /**
  * Reads, again where that may help.
  * @param {string} path
- * @param {{token?: string, signal?: AbortSignal, attempts?: number}} [options] attempts: default 4
+ * @param {{token?: string, signal?: AbortSignal, attempts?: number, long?: boolean}} [options] attempts: default 4
  */
-export async function read(path, { token, signal, attempts = 4 } = {}) {
+export async function read(path, { token, signal, attempts = 4, long } = {}) {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await request('GET', path, { token, signal });
+      return await request('GET', path, { token, signal, long });
     } catch (error) {
       if (!(error instanceof Problem) || !error.passing || attempt + 1 >= attempts) throw error;
       await pause(attempt, error.retryAfter, signal);

@@ -32,7 +32,7 @@ function keep(scope, name, /** @type {Pending | null} */ call) {
  * @param {string} name what it does: one call of a name at a time
  * @param {string} path
  * @param {object} content the body
- * @param {{token: string, signal?: AbortSignal, onWait?: (problem: Problem) => void}} options onWait hears why it takes longer
+ * @param {{token: string, signal?: AbortSignal, onWait?: (problem: Problem, attempt: number) => void}} options onWait hears why it takes longer
  * @returns {Promise<any>} the answer
  * @throws {Problem} which is none that passes
  */
@@ -63,7 +63,7 @@ async function repeat(scope, name, path, body, key, { token, signal, onWait }) {
         keep(scope, name, null);
         throw error;
       }
-      onWait?.(error);
+      onWait?.(error, attempt);
       await pause(attempt, error.retryAfter, signal);
     }
   }

@@ -8,6 +8,7 @@ import { cardChoice } from './cards.js';
 import { h, icon, name, replace, setText } from './dom.js';
 import { clock, dateTime, known, money, t } from '../i18n.js';
 import { confirm, dot, everySecond, note, problemText, seatLine, stub, whereabouts } from './parts.js';
+import { Purchase } from './purchase.js';
 
 /** The last minute is said, and shown. */
 const hurrySeconds = 60;
@@ -117,31 +118,37 @@ export function checkout(view) {
   function countdown() {
     const left = h('strong', { class: 'tabular', 'data-testid': 'hold-left' });
     const box = h('p', { class: 'hold' }, icon('clock'), h('span', {}, t('pay.held')), left);
-    let hurried = false;
+    let hurried = false, asking = false;
     everySecond(() => {
       if (order.status !== 'RESERVED') return;
       const seconds = secondsUntil(order.holdExpiresAt);
-      left.textContent = clock(seconds);
-      title(t('pay.docTitle', { left: clock(seconds), name: event?.name ?? '' }));
+      const shown = clock(seconds, event?.holdTtlSeconds);
+      left.textContent = shown;
+      title(t('pay.docTitle', { left: shown, name: event?.name ?? '' }));
       if (seconds <= hurrySeconds && !hurried) {
         hurried = true;
         box.classList.add('hurry');
         if (seconds > 5) say(t('pay.minute'), true);
       }
-      if (seconds < 0 && !busy) void refresh().catch(() => {});
+      if (seconds < 0 && !busy && !asking) {
+        asking = true;
+        void refresh().catch(() => {}).finally(() => { asking = false; });
+      }
     }, signal);
     return box;
   }
 
   function changes() {
     return h('div', { class: 'row' },
-      h('a', { class: 'button small', href: `/events/${encodeURIComponent(order.eventId)}`, 'data-testid': 'change' }, t('pay.change')),
+      // Only where the turn is: a link that was sent to somebody has none.
+      new Purchase(order.eventId).known?.orderId === order.orderId
+        && h('a', { class: 'button small', href: `/events/${encodeURIComponent(order.eventId)}`, 'data-testid': 'change' }, t('pay.change')),
       h('button', { type: 'button', class: 'button small quiet', 'data-testid': 'cancel', onclick: cancel }, t('pay.cancel')));
   }
 
   async function cancel() {
-    if (busy || !await confirm({ title: t('pay.cancelSure'), text: t('pay.cancelText'), yes: t('pay.cancel'), no: t('pay.keep') })) return;
-    if (!signal.aborted) await run(() => send('cancel', {}));
+    if (busy || !await confirm({ title: t('pay.cancelSure'), text: t('pay.cancelText'), yes: t('pay.cancel'), no: t('pay.keep') }, signal)) return;
+    await run(() => send('cancel', {}));
   }
 }
 

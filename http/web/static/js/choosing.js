@@ -6,7 +6,7 @@ import { bestForm } from './best.js';
 import { h, icon, replace } from './dom.js';
 import { clock, money, t } from '../i18n.js';
 import { resumeNote } from './looking.js';
-import { confirm, dot, everySecond, problemText, seatLine, seatText } from './parts.js';
+import { confirm, dot, everySecond, onWait, problemText, seatLine, seatText } from './parts.js';
 import { orderAddress } from './purchase.js';
 import { go } from './router.js';
 
@@ -23,14 +23,12 @@ export async function choosing(step, session) {
   const list = h('ul', { class: 'basket-seats', 'data-testid': 'basket' });
   const total = h('strong', { class: 'tabular', 'data-testid': 'total' }), count = h('span', { class: 'muted' });
   const reserve = h('button', { type: 'button', class: 'button primary wide large', 'data-testid': 'reserve', onclick: () => hold() }, t('choose.reserve'));
-  const best = h('details', { class: 'card best' });
   panel.append(
     h('section', { class: 'card stack', 'aria-labelledby': 'choose-title' },
       h('div', { class: 'stack-s' }, h('h2', { id: 'choose-title' }, t('choose.title')),
         h('p', { class: 'muted small' }, icon('clock', 16), ' ', t('choose.turn'), ' ', h('strong', {}, turn))),
       message, h('h3', { class: 'visually-hidden' }, t('choose.basket')), list,
       h('div', { class: 'action' }, h('p', { class: 'row-between' }, count, total), reserve)),
-    best,
     h('div', {}, h('button', { type: 'button', class: 'button quiet', 'data-testid': 'leave', onclick: leave }, t('choose.leave'))));
 
   const view = await hall;
@@ -43,15 +41,20 @@ export async function choosing(step, session) {
     view.choice.selectable = (index) => view.seats.isAvailable(index) || own.has(index);
     view.choice.toggle = toggle;
     view.seats.addEventListener('change', (change) => vanish(change.detail), { signal });
-    best.append(...bestForm(event, view.hall, (want, button) => hold(want, button)));
+    view.offer(bestForm(event, view.hall, (want, button) => hold(want, button)), signal);
+    for (const id of purchase.known?.basket ?? []) { // chosen before a reload
+      const index = view.hall.indexOf(id);
+      if (index >= 0 && selected.size < most) selected.add(index);
+    }
   }
   everySecond(() => {
     const left = secondsUntil(session.activeUntil);
-    turn.textContent = clock(left);
+    turn.textContent = clock(left, event.waitingRoom?.activeTtlSeconds);
     if (left < 0 && Math.round(left) % 5 === 0) void check();
   }, signal);
   draw();
   await adopt();
+  if (view?.seats.version) await vanish(selected);
 
   /** Takes over an order that holds seats already. */
   async function adopt() {
@@ -69,30 +72,34 @@ export async function choosing(step, session) {
 
   function toggle(index) {
     if (!view) return;
-    const seat = view.hall.describe(index);
     if (selected.has(index)) {
       selected.delete(index);
-      say(t('choose.removed', { seat: seatText(seat) }));
     } else if (selected.size >= most) {
       toast(t('choose.max', { n: most }), 'warn');
       return;
     } else {
       selected.add(index);
-      say(t('choose.added', { seat: seatText(seat), seats: t('seats.n', { n: selected.size }), total: sum() }));
     }
+    // Which seat it was is said where it was pressed.
+    say(selected.size ? t('choose.sum', { seats: t('seats.n', { n: selected.size }), total: sum() }) : t('choose.none'));
+    view.setMarked([]);
     draw();
   }
 
   /** Drops what somebody else took, and says so. @param {Iterable<number>} changed */
-  function vanish(changed) {
+  async function vanish(changed) {
     if (!view || holding) return; // what our own call took is not lost
-    const gone = [...changed].filter((index) => selected.has(index) && !view.seats.isAvailable(index) && !own.has(index));
-    if (gone.length) drop(gone);
+    const lost = () => [...changed].filter((index) => selected.has(index) && !view.seats.isAvailable(index) && !own.has(index));
+    if (!lost().length) return;
+    if (purchase.known?.orderId) await adopt(); // another tab of ours may have been it
+    const gone = lost();
+    if (gone.length && !signal.aborted) drop(gone);
   }
 
   function drop(gone) {
     if (!view) return;
     for (const index of gone) { selected.delete(index); own.delete(index); }
+    view.setMarked(gone);
     toast(t('choose.taken', { n: gone.length, seats: gone.map((index) => seatText(view.hall.describe(index))).join('; ') }), 'warn');
     draw();
   }
@@ -105,6 +112,7 @@ export async function choosing(step, session) {
   function draw() {
     view?.redraw();
     const indexes = [...selected].sort((a, b) => a - b);
+    if (view) purchase.note({ basket: indexes.map((index) => view.hall.ids[index]) });
     replace(list, indexes.map((index) => row(index)), !indexes.length && h('li', { class: 'muted small' }, t('choose.empty')));
     count.textContent = indexes.length ? t('seats.n', { n: indexes.length }) : '';
     total.textContent = sum();
@@ -117,6 +125,7 @@ export async function choosing(step, session) {
       h('span', { class: 'grow' }, seatLine(seat, seat.category.name)), seat.category.price && h('span', { class: 'tabular' }, money(seat.category.price)),
       h('button', { type: 'button', class: 'remove', 'aria-label': t('choose.remove', { seat: seatText(seat) }), onclick: () => {
         toggle(index);
+        say(t('choose.removed', { seat: seatText(seat) }));
         const rest = list.querySelectorAll('button');
         (rest[0] ?? /** @type {HTMLElement} */ (panel.querySelector('h2'))).focus();
       } }, icon('close', 16)));
@@ -132,15 +141,16 @@ export async function choosing(step, session) {
     button.setAttribute('aria-disabled', 'true');
     replace(message);
     try {
-      const order = await purchase.reserve(wanted, { signal, onWait: (problem) => toast(problemText(problem), 'warn') });
+      const order = await purchase.reserve(wanted, { signal, onWait });
       selected.clear();
+      purchase.note({ basket: undefined });
       go(orderAddress(order.orderId, purchase.known?.token ?? ''));
       return;
     } catch (error) {
       holding = false;
       if (signal.aborted) return;
       refused(error);
-      vanish(selected); // what changed meanwhile
+      void vanish(selected); // what changed meanwhile
     }
     button.textContent = label;
     button.removeAttribute('aria-disabled');
@@ -150,10 +160,11 @@ export async function choosing(step, session) {
   function refused(error) {
     const code = error instanceof Problem ? error.code : '';
     if (turnOver.has(code)) {
+      toast(problemText(error), 'warn');
       void check();
     } else if (code === 'too-many-orders') {
-      purchase.forget();
-      end({ title: t('wait.done'), text: t('wait.doneText') });
+      purchase.turnOver();
+      void end({ title: t('wait.done'), text: t('wait.doneText') });
     } else if (code === 'seats-unavailable' && view) {
       const gone = (error.body.unavailable ?? []).map((id) => view.hall.indexOf(id)).filter((index) => selected.has(index));
       if (gone.length) drop(gone);
@@ -167,12 +178,12 @@ export async function choosing(step, session) {
   async function check() {
     const now = await purchase.session(signal, 2).catch(() => undefined);
     if (signal.aborted || now === undefined) return;
-    if (now?.status === 'ACTIVE' && secondsUntil(now.activeUntil) > 0) session = now;
+    if (now?.status === 'ACTIVE') session = now; // also where its time is up: soon it says so
     else await proceed(now ?? { status: 'EXPIRED' });
   }
 
   async function leave() {
-    if (!await confirm({ title: t('choose.leaveSure'), text: t('choose.leaveText'), yes: t('choose.leave'), no: t('wait.stay') })) return;
+    if (!await confirm({ title: t('choose.leaveSure'), text: t('choose.leaveText'), yes: t('choose.leave'), no: t('wait.stay') }, signal)) return;
     await purchase.leave();
     selected.clear();
     view?.redraw();

@@ -7,8 +7,8 @@ import { choosing } from './choosing.js';
 import { h, name, replace } from './dom.js';
 import { hallFailed, openHall } from './hallview.js';
 import { dateTime, t } from '../i18n.js';
-import { looking } from './looking.js';
-import { blank, failed, loading, problemText, saleBadge, stub, whereabouts, within } from './parts.js';
+import { looking, showResume } from './looking.js';
+import { blank, failed, loading, onWait, problemText, saleBadge, stub, whereabouts, within } from './parts.js';
 import { Purchase } from './purchase.js';
 import { focusHeading, show as showAgain } from './router.js';
 import { waiting } from './waiting.js';
@@ -24,7 +24,8 @@ import { waiting } from './waiting.js';
  * @property {() => Promise<void>} join
  * @property {(session: any) => Promise<void>} proceed goes where the session is
  * @property {() => Promise<void>} look goes back to the start
- * @property {(ended: any) => void} end shows why it is over
+ * @property {(ended: any) => Promise<void>} end shows why it is over
+ * @property {() => Promise<boolean>} reread takes the event as it is now; whether its sale stands otherwise than before
  */
 
 /** @type {import('./router.js').View} */
@@ -43,7 +44,8 @@ export async function eventPage({ params, root, signal, title, ready }) {
   }
   const panel = h('div', { class: 'panel' }), hallPlace = h('div', { class: 'hall-column' }, loading());
   const stage = h('div', { class: 'page stage' }, hallPlace, panel);
-  replace(root, hero(event), stage);
+  const badge = h('span', {}, saleBadge(event));
+  replace(root, hero(event, badge), stage);
   title(event.name);
   ready();
 
@@ -57,23 +59,36 @@ export async function eventPage({ params, root, signal, title, ready }) {
     inner = within(signal);
     stage.dataset.step = kind;
     replace(panel);
-    await step({ event, purchase, panel, hall, signal: inner.signal, title, join, proceed, look, end }, with_);
-    if (entered && kind !== 'looking') focusHeading(panel);
+    const { signal: during } = inner, done = step({ event, purchase, panel, hall, signal: during, title, join, proceed, look, end, reread }, with_);
+    if (entered) focusHeading(panel); // at once: a hall that is long in coming must not take the focus from where it is by then
     entered = true;
+    await done;
   };
   const look = () => enter('looking', looking);
-  const end = (ended) => { void enter('ended', over, ended); };
+  const end = (ended) => enter('ended', over, ended);
   const proceed = async (session) => {
     switch (session?.status) {
       case 'WAITING': return enter('waiting', waiting, session);
       case 'ACTIVE': return enter('choosing', choosing, session);
-      case 'EXPIRED': purchase.forget(); return end({ title: t('wait.expired'), text: t('wait.expiredText') });
-      case 'COMPLETED': purchase.forget(); return end({ title: t('wait.done'), text: t('wait.doneText') });
-      default: purchase.forget(); return look();
+      case 'COMPLETED': purchase.turnOver(); return end({ title: t('wait.done'), text: t('wait.doneText') });
+      case 'EXPIRED':
+        purchase.turnOver();
+        await reread();
+        // The sale is over for all: that says more.
+        return event.status === 'CANCELLED' || event.status === 'CLOSED' ? look() : end({ title: t('wait.expired'), text: t('wait.expiredText') });
+      default: purchase.turnOver(); return look();
     }
   };
+  const reread = async () => {
+    const now = await read(`/api/events/${encodeURIComponent(event.eventId)}`, { signal, attempts: 1 }).catch(() => null);
+    if (!now || signal.aborted) return false;
+    const moved = ['status', 'soldOut', 'onSaleAt'].some((key) => now[key] !== event[key]);
+    Object.assign(event, now);
+    if (moved) replace(badge, saleBadge(event));
+    return moved;
+  };
   const join = async () => {
-    await proceed(await purchase.session(signal) ?? await purchase.join({ signal, onWait: (problem) => toast(problemText(problem), 'warn') }));
+    await proceed(await purchase.session(signal) ?? await purchase.join({ signal, onWait }));
   };
 
   try {
@@ -84,25 +99,27 @@ export async function eventPage({ params, root, signal, title, ready }) {
     toast(problemText(error), 'danger');
   }
 
-  function over({ panel, join }, { title: heading, text }) {
+  async function over({ panel, join, signal }, { title: heading, text }) {
     title(event.name);
     const button = h('button', { type: 'button', class: 'button primary wide', 'data-testid': 'again', onclick: async () => {
       button.disabled = true;
       await join().catch((error) => { if (!signal.aborted) toast(problemText(error), 'danger'); });
       button.disabled = false;
     } }, t('wait.again'));
-    panel.append(h('section', { class: 'card stack', 'data-testid': 'ended' }, h('h2', {}, heading), h('p', {}, text), button,
+    const resume = h('div', { class: 'resume' });
+    panel.append(h('section', { class: 'card stack', 'data-testid': 'ended' }, h('h2', {}, heading), h('p', {}, text), resume, button,
       h('a', { class: 'button quiet wide', href: '/' }, t('app.all'))));
+    await showResume(purchase, resume, signal);
   }
 }
 
-function hero(event) {
+function hero(event, badge) {
   return h('div', { class: 'hero' }, h('div', { class: 'page hero-row' },
     stub(event.startsAt),
     h('div', { class: 'stack-s grow' },
       h('h1', { 'data-testid': 'event-name' }, name(event.name)),
       event.performers?.length ? h('p', { class: 'performers' }, event.performers.map((p, i) => [i > 0 && ' · ', name(p)])) : null,
-      h('p', { class: 'hero-facts' }, h('span', {}, dateTime(event.startsAt)), h('span', {}, whereabouts(event)), saleBadge(event)))));
+      h('p', { class: 'hero-facts' }, h('span', {}, dateTime(event.startsAt)), h('span', {}, whereabouts(event)), badge))));
 }
 
 async function bringHall(event, place, signal) {

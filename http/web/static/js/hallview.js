@@ -14,7 +14,9 @@ import { recall, remember } from './store.js';
  * @property {import('../map/seats.js').Seats} seats
  * @property {Set<number>} selected seat indexes
  * @property {() => void} redraw after selected has changed
- * @property {(category: string | null) => void} highlight
+ * @property {(marked: Iterable<number>) => void} setMarked shows what others were faster to get
+ * @property {(element: HTMLElement, signal: AbortSignal) => void} offer shows another way to seats beside map and list, for a while
+ * @property {(signal: AbortSignal) => void} rest listens to nothing for a while
  * @property {{toggle: (index: number) => void, selectable: (index: number) => boolean}} choice what may be done with seats; steps change it
  */
 
@@ -29,7 +31,7 @@ export async function openHall(event, signal) {
   // The map is most of the code: it comes while the event's page is read.
   const [{ parseHall }, { Seats }, { LiveSeats }, { SeatMap }, { SeatList }, plan] = await Promise.all([
     import('../map/hall.js'), import('../map/seats.js'), import('../map/live.js'), import('../map/seatmap.js'), import('../map/seatlist.js'),
-    read(`/api/events/${encodeURIComponent(event.eventId)}/seatmap`, { signal }),
+    read(`/api/events/${encodeURIComponent(event.eventId)}/seatmap`, { signal, long: true }),
   ]);
   signal.throwIfAborted();
   const hall = parseHall(plan, event), seats = new Seats(hall), live = new LiveSeats(seats);
@@ -37,27 +39,41 @@ export async function openHall(event, signal) {
   const choice = { toggle: (_index) => {}, selectable: (_index) => false };
   const options = {
     hall, seats, selected, onToggle: (index) => choice.toggle(index), selectable: (index) => choice.selectable(index),
-    dark: window.matchMedia('(prefers-color-scheme: dark)').matches,
   };
   const place = h('div', { class: 'hall-place' });
   const counts = h('p', { class: 'muted small tabular', 'data-testid': 'counts' });
   const stale = h('p', { class: 'badge warn', hidden: true, 'data-testid': 'stale' }, t('event.stale'));
   /** @type {any} */ let picture;
-  const show = (/** @type {'map' | 'list'} */ kind) => {
+  /** @type {HTMLElement | null} */ let offered = null;
+  const show = (/** @type {string} */ kind) => {
     picture?.destroy();
+    picture = null;
     replace(place);
     place.className = `hall-place ${kind}`;
-    picture = kind === 'map' ? new SeatMap(place, options) : new SeatList(place, options);
+    if (kind === 'best' && offered) place.append(offered);
+    else picture = kind === 'list' ? new SeatList(place, options) : new SeatMap(place, options);
     for (const button of views.querySelectorAll('button')) button.setAttribute('aria-pressed', String(button.value === kind));
-    remember('view', kind);
+    if (kind !== 'best') remember('view', kind);
   };
-  const views = h('div', { class: 'switch', role: 'group', 'aria-label': t('event.view') }, ['map', 'list'].map((kind) =>
-    h('button', { type: 'button', value: kind, 'data-testid': `view-${kind}`, onclick: () => show(/** @type {any} */ (kind)) }, t(`event.${kind}`))));
+  const usual = () => (recall('view') === 'list' ? 'list' : 'map');
+  const view = (/** @type {string} */ kind, /** @type {string} */ text, testid = `view-${kind}`) =>
+    h('button', { type: 'button', value: kind, 'data-testid': testid, 'aria-pressed': 'false', onclick: () => show(kind) }, text);
+  const views = h('div', { class: 'switch', role: 'group', 'aria-label': t('event.view') }, view('map', t('event.map')), view('list', t('event.list')));
+  const offer = (/** @type {HTMLElement} */ form, /** @type {AbortSignal} */ during) => {
+    const button = view('best', t('choose.best'), 'best');
+    offered = form;
+    views.append(button);
+    during.addEventListener('abort', () => {
+      button.remove();
+      offered = null;
+      if (!signal.aborted && !picture) show(usual());
+    }, { once: true });
+  };
   const element = h('section', { class: 'hall', 'aria-labelledby': 'hall-title' },
     h('div', { class: 'row-between hall-head' },
       h('div', {}, h('h2', { id: 'hall-title' }, t('event.hall')), counts, stale), views),
     place);
-  show(recall('view') === 'list' ? 'list' : 'map');
+  show(usual());
 
   const count = () => {
     if (!seats.version) return;
@@ -66,17 +82,27 @@ export async function openHall(event, signal) {
   seats.addEventListener('change', count, { signal });
   // A moment of reconnecting is nobody's business.
   let timer = 0;
-  live.addEventListener('state', () => {
+  const told = () => {
     clearTimeout(timer);
     if (live.state === 'live') stale.hidden = true;
     else timer = setTimeout(() => { stale.hidden = false; }, 2000);
-  }, { signal });
-  live.start();
-  void live.load(); // something to see, also where streams are full
-  signal.addEventListener('abort', () => { clearTimeout(timer); live.stop(); picture.destroy(); }, { once: true });
+  };
+  live.addEventListener('state', told, { signal });
+  const start = () => {
+    live.start();
+    void live.load(); // something to see, also where streams are full
+    told();
+  };
+  const rest = (/** @type {AbortSignal} */ during) => {
+    if (during.aborted) return;
+    live.stop();
+    during.addEventListener('abort', () => signal.aborted || start(), { once: true });
+  };
+  start();
+  signal.addEventListener('abort', () => { clearTimeout(timer); live.stop(); picture?.destroy(); }, { once: true });
   return {
-    element, hall, seats, selected, choice, redraw: () => picture.setSelected(selected),
-    highlight: (category) => picture.highlight?.({ category }),
+    element, hall, seats, selected, choice, offer, rest,
+    redraw: () => picture?.setSelected(selected), setMarked: (marked) => picture?.setMarked(marked),
   };
 }
 

@@ -24,6 +24,9 @@ export async function listPage({ root, query, signal, title, ready }) {
   const results = h('div', { class: 'stack', id: 'results' });
   const count = h('p', { class: 'muted small', 'data-testid': 'count' });
   const form = searchForm(query, search);
+  const wide = window.matchMedia('(min-width: 720px)');
+  // There the filters have no line that opens them.
+  wide.addEventListener('change', () => { if (wide.matches) form.querySelector('details').open = true; }, { signal });
   root.append(h('div', { class: 'page stack-l list-page' },
     h('div', { class: 'stack' }, h('h1', {}, t('list.title')), form), h('section', { class: 'stack', 'aria-label': t('list.title') }, count, results)));
 
@@ -47,13 +50,13 @@ export async function listPage({ root, query, signal, title, ready }) {
     } catch (error) {
       if (turn !== newest || signal.aborted) return;
       count.textContent = '';
-      replace(results, failed(t('list.failed'), error, search_));
+      replace(results, failed(t('list.failed'), error, anew));
     } finally {
       if (turn === newest) results.removeAttribute('aria-busy');
     }
     ready();
   }
-  const search_ = () => { results.replaceChildren(); search(); };
+  const anew = () => { results.replaceChildren(); search(); };
 
   function show() {
     const { events, next, search } = shown;
@@ -79,7 +82,7 @@ export async function listPage({ root, query, signal, title, ready }) {
         // Reading goes on with the first of those that came.
         /** @type {HTMLElement | null} */ (results.querySelectorAll('.event-link')[events.length])?.focus();
       } catch (error) {
-        if (!signal.aborted) button.after(failed(t('list.failed'), error, search_));
+        if (!signal.aborted) button.after(failed(t('list.failed'), error, anew));
       } finally {
         button.disabled = false;
       }

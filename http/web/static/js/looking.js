@@ -1,6 +1,6 @@
 // The first step: what it costs, what is free, and the button that begins.
 
-import { read, secondsUntil } from './api.js';
+import { secondsUntil } from './api.js';
 import { toast } from './announce.js';
 import { h, name, replace } from './dom.js';
 import { clock, duration, money, t } from '../i18n.js';
@@ -11,7 +11,7 @@ import { orderAddress } from './purchase.js';
 const againMillis = 20_000;
 
 /** @param {import('./eventpage.js').Step} step */
-export async function looking({ event, purchase, panel, hall, signal, title, join }) {
+export async function looking({ event, purchase, panel, hall, signal, title, join, reread }) {
   title(event.name);
   const action = h('div', { class: 'action' }), state = h('div', { class: 'stack' });
   const prices = h('ul', { class: 'prices' });
@@ -22,15 +22,20 @@ export async function looking({ event, purchase, panel, hall, signal, title, joi
 
   const rows = priceRows(event);
   replace(prices, rows.map(({ row }) => row));
+  const left = h('span', { class: 'countdown tabular', 'data-testid': 'sale-countdown' });
+  let early = false;
   sale();
+  everySecond(countdown, signal);
   watchHall();
   watchEvent();
-  void showResume();
+  void showResume(purchase, resume, signal);
 
   function sale() {
-    const on = event.status === 'ON_SALE', early = event.status === 'SCHEDULED';
+    // Whether a sale has begun is the clock's to say: the server may be a moment behind.
+    early = event.status === 'SCHEDULED' && !(secondsUntil(event.onSaleAt) <= 0);
+    const on = event.status === 'ON_SALE' || (event.status === 'SCHEDULED' && !early);
     replace(state);
-    if (early && event.onSaleAt) state.append(countdown());
+    if (early) state.append(startsIn());
     else if (!on) state.append(note(event.status === 'CANCELLED' ? 'danger' : 'warn', h('p', {}, t({ PAUSED: 'event.pausedText', CLOSED: 'event.closedText' }[event.status] ?? 'event.cancelledText'))));
     else if (event.soldOut) state.append(note('', h('p', {}, t('event.soldOutText'))));
     const ready = (on && !event.soldOut) || early;
@@ -57,15 +62,13 @@ export async function looking({ event, purchase, panel, hall, signal, title, joi
   }
 
   function countdown() {
-    const left = h('span', { class: 'countdown tabular', 'data-testid': 'sale-countdown' });
-    everySecond(() => {
-      const seconds = secondsUntil(event.onSaleAt);
-      left.textContent = seconds > 36 * 3600 ? duration(seconds) : clock(seconds);
-      if (seconds <= 0 && event.status === 'SCHEDULED') {
-        event.status = 'ON_SALE';
-        sale();
-      }
-    }, signal);
+    if (!early) return;
+    const seconds = secondsUntil(event.onSaleAt);
+    left.textContent = seconds > 36 * 3600 ? duration(seconds) : clock(seconds);
+    if (seconds <= 0) sale();
+  }
+
+  function startsIn() {
     return h('div', { class: 'note' }, h('div', { class: 'stack-s' }, h('p', {}, t('event.saleIn'), ' ', h('strong', {}, left)),
       event.waitingRoom?.enabled ? h('p', { class: 'small' }, t('event.saleEarly')) : null));
   }
@@ -91,25 +94,22 @@ export async function looking({ event, purchase, panel, hall, signal, title, joi
     const again = () => { timer = setTimeout(look, againMillis * (0.75 + Math.random() / 2)); };
     const look = async () => {
       if (document.visibilityState === 'visible') {
-        const now = await read(`/api/events/${encodeURIComponent(event.eventId)}`, { signal, attempts: 1 }).catch(() => null);
+        const moved = await reread();
         if (signal.aborted) return;
-        if (now && (now.status !== event.status || now.soldOut !== event.soldOut || now.onSaleAt !== event.onSaleAt)) {
-          Object.assign(event, now);
-          sale();
-        }
+        if (moved) sale();
       }
       again();
     };
     again();
     signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
+}
 
-  /** An order that was begun waits to be paid. */
-  async function showResume() {
-    const order = await purchase.order(signal).catch(() => null);
-    if (!order?.seats.length || signal.aborted) return;
-    replace(resume, resumeNote(order, purchase.known?.token ?? ''));
-  }
+/** An order that was begun waits to be paid. @param {import('./purchase.js').Purchase} purchase @param {HTMLElement} place @param {AbortSignal} signal */
+export async function showResume(purchase, place, signal) {
+  const order = await purchase.order(signal).catch(() => null);
+  if (!order?.seats.length || signal.aborted) return;
+  replace(place, resumeNote(order, purchase.known?.token ?? ''));
 }
 
 /** @param {any} order @param {string} token */

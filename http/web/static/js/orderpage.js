@@ -78,7 +78,7 @@ export async function orderPage({ params, hash, root, signal, title, ready }) {
       if (over.has(now.status)) watching.abort();
       update(now);
     },
-  }, { signal: watching.signal, onRefused: refresh });
+  }, { signal: watching.signal, rests: true, onRefused: refresh });
 }
 
 /** In these states nothing comes any more. */
@@ -94,7 +94,7 @@ function render(view) {
   if (paying.has(view.order.status)) return checkout(view);
   switch (view.order.status) {
     case 'COMPLETED':
-      new Purchase(view.order.eventId).note({ orderId: undefined });
+      new Purchase(view.order.eventId).done(view.order.orderId);
       say(t('tickets.say'));
       return tickets(view);
     case 'PENDING': return ended(view, 'pending', '');

@@ -1,8 +1,10 @@
 // Pieces that several views are built of.
 
+import { toast } from './announce.js';
 import { Problem } from './api.js';
 import { h, icon, name } from './dom.js';
 import { dateTime, known, t } from '../i18n.js';
+import { paintCategory } from '../map/colors.js';
 
 /**
  * What went wrong, in the visitor's words where we have them.
@@ -14,6 +16,9 @@ export function problemText(error) {
   if (known(key)) return t(key);
   return error.status >= 500 ? t('problem.unavailable') : error.body.detail || error.body.title || t('problem.internal');
 }
+
+/** Tells why a call takes longer: once, and again where that goes on. @param {Problem} problem @param {number} attempt */
+export const onWait = (problem, attempt) => { if (attempt % 5 === 0) toast(problemText(problem), 'warn'); };
 
 /** A date as it stands on a ticket's stub. @param {string} iso */
 export const stub = (iso) => h('time', { class: 'stub', datetime: iso },
@@ -64,16 +69,16 @@ export const seatLine = (seat, category) => [
 /** A category's colour, which is the organiser's: as a dot, since text in it might not be readable. @param {string} color */
 export function dot(color) {
   const mark = h('span', { class: 'dot', 'aria-hidden': 'true' });
-  mark.style.backgroundColor = color;
+  paintCategory(mark, color);
   return mark;
 }
 
 /**
- * Asks before something that cannot be undone.
- * @param {{title: string, text: string, yes: string, no: string}} words
+ * Asks before something that cannot be undone. What was asked about may be gone before there is an answer: then it is no.
+ * @param {{title: string, text: string, yes: string, no: string}} words @param {AbortSignal} signal
  * @returns {Promise<boolean>}
  */
-export function confirm({ title, text, yes, no }) {
+export function confirm({ title, text, yes, no }, signal) {
   return new Promise((resolve) => {
     const answer = (/** @type {boolean} */ value) => () => { dialog.close(); resolve(value); };
     const dialog = h('dialog', { 'aria-labelledby': 'dialog-title', 'data-testid': 'dialog', onclose: () => { dialog.remove(); resolve(false); } },
@@ -81,6 +86,7 @@ export function confirm({ title, text, yes, no }) {
         h('div', { class: 'row dialog-actions' },
           h('button', { type: 'button', class: 'button', 'data-testid': 'dialog-no', onclick: answer(false) }, no),
           h('button', { type: 'button', class: 'button danger', 'data-testid': 'dialog-yes', onclick: answer(true) }, yes))));
+    signal.addEventListener('abort', () => dialog.close(), { once: true });
     document.body.append(dialog);
     dialog.showModal();
   });

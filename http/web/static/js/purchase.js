@@ -6,10 +6,11 @@ import { forget, recall, remember } from './store.js';
 
 /**
  * @typedef {object} Known
- * @property {string} sessionId
+ * @property {string} [sessionId] none where the turn is over
  * @property {string} [token] the access token
  * @property {number} [longest] the first place in line, which progress is measured from
  * @property {string} [orderId] the order that seats are chosen for
+ * @property {string[]} [basket] seats that are chosen
  */
 
 /** Answers that mean: this order is over, begin another. */
@@ -33,6 +34,18 @@ export class Purchase {
 
   forget() { forget(this.storeKey); }
 
+  /** The turn is over. What was ordered in it may still be paid. */
+  turnOver() {
+    const { orderId, token } = this.known ?? {};
+    if (orderId) remember(this.storeKey, { orderId, token });
+    else this.forget();
+  }
+
+  /** @param {string} orderId an order that came to its end */
+  done(orderId) {
+    if (this.known?.orderId === orderId) this.note({ orderId: undefined, basket: undefined });
+  }
+
   /** Joins, or finds the place again where an answer was lost. @param {{signal: AbortSignal, onWait?: (problem: Problem) => void}} options */
   async join(options) {
     const session = await call(`join.${this.eventId}`, 'join', '/api/waiting-room/sessions', { eventId: this.eventId }, { token: '', ...options });
@@ -51,7 +64,7 @@ export class Purchase {
       return session;
     } catch (error) {
       if (!(error instanceof Problem) || error.passing) throw error;
-      this.forget();
+      this.turnOver();
       return null;
     }
   }
@@ -90,7 +103,7 @@ export class Purchase {
    * @returns {Promise<any>} the order, RESERVED
    */
   async reserve(want, options) {
-    const { sessionId, token = '' } = this.known ?? { sessionId: '' };
+    const { sessionId = '', token = '' } = this.known ?? {};
     for (let again = true; ; again = false) {
       if (!this.known?.orderId) {
         const made = await call(sessionId, 'create', '/api/orders', { eventId: this.eventId }, { token, ...options });

@@ -13,7 +13,8 @@
  * @typedef {(place: Place) => void | Promise<void>} View
  */
 
-import { say } from './announce.js';
+import { t } from '../i18n.js';
+import { failed } from './parts.js';
 
 /** @type {{pattern: RegExp, view: View}[]} */
 const routes = [];
@@ -81,8 +82,9 @@ export function show() {
     hash: location.hash.slice(1), signal, root: element, title, ready,
   })).catch((error) => {
     if (signal.aborted) return;
-    say(String(error));
-    throw error;
+    element.replaceChildren(failed(t('problem.internal'), error, show));
+    ready();
+    throw error; // for the console
   });
 }
 

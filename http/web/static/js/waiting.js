@@ -11,7 +11,7 @@ import { listen } from './stream.js';
 const sayMillis = 20_000;
 
 /** @param {import('./eventpage.js').Step} step @param {any} session */
-export function waiting({ event, purchase, panel, signal, title, proceed, look }, session) {
+export function waiting({ event, purchase, panel, hall, signal, title, proceed, look }, session) {
   const place = h('p', { class: 'place tabular', 'data-testid': 'place' });
   const ahead = h('p', { class: 'muted', 'data-testid': 'ahead' }), eta = h('p', { class: 'eta', 'data-testid': 'eta' });
   const fill = h('span');
@@ -24,6 +24,7 @@ export function waiting({ event, purchase, panel, signal, title, proceed, look }
     h('div', {}, h('button', { type: 'button', class: 'button quiet', 'data-testid': 'leave', onclick: leave }, t('wait.leave')))));
 
   let said = 0, connected = true;
+  void hall.then((view) => view?.rest(signal)); // it cannot be seen from here
   update(session);
   listen(`/api/sse/waiting-room/sessions/${encodeURIComponent(session.sessionId)}`, {
     'waiting-room-position': update,
@@ -88,7 +89,7 @@ export function waiting({ event, purchase, panel, signal, title, proceed, look }
   }
 
   async function leave() {
-    if (!await confirm({ title: t('wait.leaveSure'), text: t('wait.leaveText'), yes: t('wait.leave'), no: t('wait.stay') })) return;
+    if (!await confirm({ title: t('wait.leaveSure'), text: t('wait.leaveText'), yes: t('wait.leave'), no: t('wait.stay') }, signal)) return;
     try {
       await purchase.leave();
       toast(t('wait.left'));

@@ -2,8 +2,8 @@
 
 /** @typedef {[number, number, number]} Color red, green, blue, 0 to 255 */
 /**
- * @typedef {{ground: Color, text: Color, muted: Color, line: Color, accent: Color, held: Color, sold: Color, blocked: Color, selected: Color,
- *   categories: {fill: Color, edge: Color}[]}} Theme
+ * @typedef {{ground: Color, floor: Color, text: Color, muted: Color, accent: Color, danger: Color, held: Color, sold: Color, blocked: Color,
+ *   selected: Color, categories: Color[]}} Theme floor is what seats stand on
  */
 
 /** WCAG's least contrast for what must be seen but not read. */
@@ -43,37 +43,44 @@ export function contrast(a, b) {
 
 /** A colour, or as little as possible towards the text's until it shows on the ground. @param {Color} c @param {Color} ground @param {Color} text */
 export function visible(c, ground, text) {
-  for (let part = 0; part < 1; part += 0.05) {
+  for (let part = 0; part < 1; part += 0.02) {
     const mixed = mix(c, text, part);
     if (contrast(mixed, ground) >= contrastMin) return mixed;
   }
   return text;
 }
 
-/**
- * @param {Element} element whose custom properties count @param {import('./hall.js').Category[]} categories
- * @param {boolean} dark for what is not said @returns {Theme}
- */
-export function readTheme(element, categories, dark) {
-  const style = getComputedStyle(element);
-  const read = (/** @type {string} */ name, /** @type {string} */ light, /** @type {string} */ darkly) => {
-    const other = parse(dark ? darkly : light, [128, 128, 128]);
-    const value = style.getPropertyValue(name).trim();
-    return value ? parse(value, other) : other;
-  };
-  const ground = read('--surface', '#ffffff', '#1d1d21'), text = read('--text', '#1b1a17', '#f1f0ec');
+/** What base.css says, for where it does not: [light, dark]. @type {Record<string, [string, string]>} */
+const tokens = {
+  '--surface': ['#ffffff', '#1d1d21'], '--seat-floor': ['#f1efea', '#232328'], '--text': ['#1b1a17', '#f1f0ec'], '--muted': ['#5f5b52', '#a9a69e'],
+  '--accent': ['#2b3fd1', '#a3b1ff'], '--danger': ['#b3261e', '#ff9a8f'], '--seat-held': ['#b9b3a5', '#6a675f'],
+  '--seat-sold': ['#cfcbc0', '#45443f'], '--seat-blocked': ['#e2dfd6', '#2d2d2c'], '--seat-selected': ['#1b1a17', '#ffffff'],
+};
+
+/** @type {Color} a category whose colour is none */
+const gray = [128, 128, 128];
+
+/** @param {Element} element whose custom properties count @param {import('./hall.js').Category[]} categories @returns {Theme} */
+export function readTheme(element, categories) {
+  const style = getComputedStyle(element), dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const read = (/** @type {string} */ name) => parse(style.getPropertyValue(name).trim(), parse(tokens[name][dark ? 1 : 0], gray));
+  const ground = read('--surface'), floor = read('--seat-floor'), text = read('--text');
   return {
-    ground, text,
-    muted: read('--muted', '#5f5b52', '#a9a69e'),
-    line: read('--line', '#dedbd2', '#34343a'),
-    accent: read('--accent', '#2b3fd1', '#a3b1ff'),
-    held: visible(read('--seat-held', '#b9b3a5', '#6a675f'), ground, text),
-    sold: visible(read('--seat-sold', '#cfcbc0', '#45443f'), ground, text),
-    blocked: visible(read('--seat-blocked', '#e2dfd6', '#2d2d2c'), ground, text),
-    selected: read('--seat-selected', '#1b1a17', '#ffffff'),
-    categories: categories.map(({ color }) => {
-      const fill = parse(color, [128, 128, 128]);
-      return { fill, edge: visible(fill, ground, text) };
-    }),
+    ground, floor, text,
+    muted: read('--muted'),
+    accent: read('--accent'),
+    danger: read('--danger'),
+    held: visible(read('--seat-held'), floor, text),
+    sold: visible(read('--seat-sold'), floor, text),
+    blocked: visible(read('--seat-blocked'), floor, text),
+    selected: read('--seat-selected'),
+    categories: categories.map(({ color }) => visible(parse(color, gray), floor, text)),
   };
+}
+
+/** Gives an element the colour that a category's seats have on the map, in both themes. @param {HTMLElement} mark @param {string} color */
+export function paintCategory(mark, color) {
+  const [light, dark] = [0, 1].map((i) => css(visible(parse(color, gray), parse(tokens['--seat-floor'][i], gray), parse(tokens['--text'][i], gray))));
+  mark.style.backgroundColor = light;
+  mark.style.backgroundColor = `light-dark(${light}, ${dark})`; // refused where it is not known
 }

@@ -1,7 +1,7 @@
 // A hall as flat arrays by seat index, so that 50,000 seats cost a megabyte and no object each; a grid that finds seats by
 // place; and the outlines of sections.
 
-import { convexHull, ring } from './outline.js';
+import { contains, convexHull, ring } from './outline.js';
 
 /**
  * @typedef {{currency: string, amount: number}} Money in minor units
@@ -63,6 +63,14 @@ export class Hall {
   grid() {
     this.places ??= new Grid(this);
     return this.places;
+  }
+
+  /** The section at a place of the plan, or -1. @param {number} x @param {number} y */
+  sectionAt(x, y) {
+    const near = this.grid().nearest(x, y, this.pitch * 2);
+    if (near >= 0) return this.section[near];
+    return this.sections.findIndex(({ outline, bounds: b }) =>
+      x >= b.left && x <= b.right && y >= b.top && y <= b.bottom && contains(outline, x, y));
   }
 
   /** What a seat's ticket says. @param {number} index */

@@ -2,7 +2,7 @@
 // into view, or changes, is drawn. Seats go into memory pixel by pixel and from there into the tile at once, which takes a
 // few milliseconds for 50,000 and never shows half of a change.
 
-import { css, mix } from './colors.js';
+import { css } from './colors.js';
 import { makeSprites } from './sprites.js';
 import { available, blocked, held, sold } from './seats.js';
 
@@ -152,7 +152,7 @@ export class Layer {
     context.lineJoin = context.lineCap = 'round';
     context.lineWidth = 2 * pitch * groundReach;
     // Opaque: the line lies over the inside by half of its width, which must not show.
-    context.fillStyle = context.strokeStyle = css(mix(this.theme.ground, this.theme.line, 0.5));
+    context.fillStyle = context.strokeStyle = css(this.theme.floor);
     for (const section of sections) {
       const b = section.bounds;
       if ((b.right - bounds.left) * scale + reach < x || (b.left - bounds.left) * scale - reach > x + width) continue;

@@ -4,20 +4,24 @@
 //   - A gap (a delta was lost, or is no delta): GET availability; where that is not new enough either, a new stream.
 //   - A stream that the server refused, which a browser gives up: again, later and later, at times that differ between tabs.
 //   - A stream that is dead without saying so: GET availability now and then, which costs a 304, tells that it lags.
-//   - A tab that slept: it starts anew, for its stream may be a corpse.
+//   - A server that only has older states: a node that lags does so for a moment. Where it lasts, the server was restored
+//     from a backup, and its states are what is true now.
+//   - A tab that slept: it starts anew, for its stream may be a corpse. One that is hidden for long lets its stream go.
 //
 // 'state' events say whether what is shown is 'live', or 'stale' while something of this goes on.
+
+import { onRest, onWake } from '../js/wake.js';
 
 /** @typedef {import('./seats.js').Seats} Seats */
 
 /** How often a poller asks. */
 const pollMillis = 1_000;
-/** How often a silent stream is checked; the answer is a 304 where nothing moved. */
-const checkMillis = 30_000;
-/** The clock of checks; one that stood still for longer than sleptMillis tells of sleep. */
-const tickMillis = 5_000, sleptMillis = 20_000;
+/** How often a silent stream is checked, and looked whether it is silent; the answer is a 304 where nothing moved. */
+const checkMillis = 30_000, tickMillis = 5_000;
 /** Waits between attempts, doubled each time and scattered. */
 const retryMillisMin = 1_000, retryMillisMax = 30_000;
+/** For so long an older state is taken for that of a node that lags. */
+const lagMillisMax = 10_000;
 /** A fetch is given up after this. */
 const fetchMillisMax = 10_000;
 
@@ -46,22 +50,21 @@ export class LiveSeats extends EventTarget {
     this.failures = 0;
     this.retry = 0;
     this.heard = 0;
-    this.ticked = 0;
-    this.hidden = 0;
     this.mending = false;
     this.mended = 0;
     /** The newest version heard of in what could not be applied. */
     this.wanted = 0;
+    /** Since when all states that came were older than what is shown; 0: they are not. */
+    this.olderSince = 0;
   }
 
   start() {
     if (this.running) return;
     this.running = new AbortController();
     const { signal } = this.running;
-    document.addEventListener('visibilitychange', () => this.turned(), { signal });
-    addEventListener('pageshow', (e) => e.persisted && this.wake(), { signal });
-    addEventListener('online', () => this.wake(), { signal });
-    this.ticked = Date.now();
+    addEventListener('offline', () => this.say('stale'), { signal });
+    onWake(() => this.wake(), signal);
+    onRest(() => this.rest(), signal);
     const ticker = setInterval(() => this.tick(), this.poll ? pollMillis : tickMillis);
     signal.addEventListener('abort', () => clearInterval(ticker));
     this.open();
@@ -82,6 +85,14 @@ export class LiveSeats extends EventTarget {
     this.stream = null;
   }
 
+  /** Lets the stream go until the page wakes. */
+  rest() {
+    this.close();
+    clearTimeout(this.retry);
+    this.retry = 0;
+    this.say('stale');
+  }
+
   /** Starts the stream, or polls once. */
   open() {
     this.close();
@@ -97,7 +108,13 @@ export class LiveSeats extends EventTarget {
     const take = (/** @type {(data: any) => string} */ how) => (/** @type {MessageEvent} */ e) => {
       if (this.stream === stream) this.take(e.data, how);
     };
-    stream.addEventListener('snapshot', take((data) => this.seats.load(data)));
+    // A new stream begins with a snapshot; one that goes on where it was may have nothing to say until a seat moves.
+    let again = false;
+    stream.addEventListener('open', () => {
+      if (again && this.stream === stream) this.settle();
+      again = true;
+    });
+    stream.addEventListener('snapshot', take((data) => this.loaded(data)));
     stream.addEventListener('delta', take((data) => this.seats.apply(data)));
     stream.addEventListener('error', () => {
       if (this.stream !== stream) return;
@@ -105,6 +122,14 @@ export class LiveSeats extends EventTarget {
       // Still connecting: the browser goes on by itself, from the last event that it had.
       if (stream.readyState === EventSource.CLOSED) this.again();
     });
+  }
+
+  /** @param {any} snapshot */
+  loaded(snapshot) {
+    const outcome = this.seats.load(snapshot);
+    if (outcome !== 'older') this.olderSince = 0;
+    else this.olderSince ||= Date.now();
+    return outcome;
   }
 
   /** @param {string} text @param {(data: any) => string} apply */
@@ -118,12 +143,16 @@ export class LiveSeats extends EventTarget {
       console.warn('availability:', e); // not what was promised: like a gap
     }
     this.heard = Date.now();
-    if (outcome === 'gap') {
-      void this.mend();
-    } else if (!this.mending) {
-      this.failures = 0;
-      this.say('live');
-    }
+    if (outcome === 'applied') this.olderSince = 0;
+    if (outcome === 'gap') void this.mend();
+    else this.settle();
+  }
+
+  /** What is shown is true, as far as the stream tells; unless there is nothing yet, or something being repaired. */
+  settle() {
+    if (this.mending || this.olderSince || this.seats.version === 0 || this.stream?.readyState !== EventSource.OPEN) return;
+    this.failures = 0;
+    this.say('live');
   }
 
   /** Closes a gap: by a state as of now, and by a new stream where that did not help or gaps come one after the other. */
@@ -176,17 +205,17 @@ export class LiveSeats extends EventTarget {
       if (!answer.ok) throw new Error(`${answer.status} for ${this.address}`);
       const body = await answer.json();
       if (this.running !== run) return false;
-      this.seats.load(body);
+      this.loaded(body);
     } catch (e) {
       if (this.running !== run) return false;
       console.warn('availability:', e);
-      this.say('stale');
+      if (this.poll) this.say('stale');
       return false;
     } finally {
       clearTimeout(late);
       run.signal.removeEventListener('abort', giveUp);
     }
-    if (this.poll) {
+    if (this.poll && !this.olderSince) {
       this.failures = 0;
       this.say('live');
     }
@@ -194,14 +223,15 @@ export class LiveSeats extends EventTarget {
   }
 
   tick() {
-    const now = Date.now(), slept = now - this.ticked > sleptMillis;
-    this.ticked = now;
     if (document.hidden) return;
-    if (this.poll) {
+    if (this.olderSince && Date.now() - this.olderSince > lagMillisMax) {
+      this.olderSince = 0;
+      this.wanted = 0;
+      this.seats.forget();
+      this.open();
+    } else if (this.poll) {
       void this.load();
-    } else if (slept) {
-      this.wake();
-    } else if (this.stream?.readyState === EventSource.OPEN && now - this.heard > checkMillis) {
+    } else if (this.stream?.readyState === EventSource.OPEN && Date.now() - this.heard > checkMillis) {
       void this.check();
     }
   }
@@ -211,23 +241,15 @@ export class LiveSeats extends EventTarget {
     const run = this.running, { stream } = this, { version } = this.seats;
     this.heard = Date.now();
     const loaded = await this.load();
+    if (this.running !== run || this.stream !== stream) return;
+    if (!loaded) this.say('stale');
     // What moved the seats was this answer and not the stream: it may be dead, or was about to say so.
-    if (loaded && this.running === run && this.stream === stream && this.seats.version > version) this.open();
-  }
-
-  turned() {
-    if (document.hidden) {
-      this.hidden = Date.now();
-    } else if (Date.now() - this.hidden > sleptMillis || this.stream?.readyState !== EventSource.OPEN) {
-      this.wake();
-    } else {
-      void this.check();
-    }
+    else if (this.seats.version > version) this.open();
+    else this.settle();
   }
 
   /** Begins anew: a new stream starts with a snapshot. */
   wake() {
-    this.ticked = Date.now();
     this.failures = 0;
     this.open();
   }

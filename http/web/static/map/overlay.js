@@ -11,7 +11,10 @@ const besidePixelsMin = 7, rowPixelsMin = 15;
 const sectionFont = 12, rowFont = 11;
 /** A chosen seat is no smaller than this radius, in CSS pixels, so that it is found in a whole stadium; where very many are
     chosen, as for blocking, it is. */
-const chosenRadiusMin = 6, chosenMany = 60;
+const chosenRadiusMin = 6, chosenMany = 60, tickRadiusMin = 4;
+
+/** A name's last word stands for it where it is no longer than this: a number, mostly. */
+const shortMax = 4;
 
 /** Widths of texts, measured once. @type {Map<string, number>} */
 const widths = new Map();
@@ -29,8 +32,22 @@ function widthOf(context, text) {
   return width;
 }
 
+/**
+ * A few chosen seats lie over names, since one looks for them; whole sections of them under.
+ * @param {CanvasRenderingContext2D} context @param {Hall} hall @param {View} view @param {Theme} theme
+ * @param {{selected: Set<number>, marked: Iterable<number>}} seats
+ */
+export function drawOver(context, hall, view, theme, { selected, marked }) {
+  const many = selected.size > chosenMany;
+  if (many) drawSelected(context, hall, view, theme, selected);
+  drawNames(context, hall, view, theme);
+  if (!many) drawSelected(context, hall, view, theme, selected);
+  // A ring in the colour of danger.
+  for (const i of marked) ring(context, hall, view, theme.ground, theme.danger, i, false, 3);
+}
+
 /** @param {CanvasRenderingContext2D} context @param {Hall} hall @param {View} view @param {Theme} theme */
-export function drawNames(context, hall, view, theme) {
+function drawNames(context, hall, view, theme) {
   const pixels = view.seatPixels();
   context.textAlign = 'center';
   context.textBaseline = 'middle';
@@ -46,8 +63,7 @@ function drawSections(context, hall, view, theme, beside) {
     const room = (bounds.right - bounds.left + hall.pitch) * view.scale, tall = (bounds.bottom - bounds.top + hall.pitch) * view.scale;
     const on = view.toScreen(middle[0], middle[1]);
     if (tall < size || on.x < -room || on.y < -tall || on.x > view.width + room || on.y > view.height + tall) continue;
-    // The whole name, or its number where that is all there is room for.
-    const text = [name, name.split(' ').pop() ?? ''].find((s) => s && widthOf(context, s) + size * 0.5 <= room);
+    const text = fitting(context, name, beside ? view.width - 2 * size : room - size * 0.5);
     if (!text) continue;
     const width = widthOf(context, text) + size * 0.7, height = size * 1.5;
     const at = beside ? places(bounds, hall.pitch, view, width, height).find((p) => isFree(hall, view, p, width, height)) : on;
@@ -59,6 +75,18 @@ function drawSections(context, hall, view, theme, beside) {
     context.fillStyle = css(theme.text);
     context.fillText(text, at.x, at.y + size * 0.04);
   }
+}
+
+/** The whole name, its number, or its beginning; '' where there is room for none. @param {CanvasRenderingContext2D} context @param {string} name @param {number} room */
+function fitting(context, name, room) {
+  if (widthOf(context, name) <= room) return name;
+  const last = name.split(' ').pop() ?? '';
+  if (last.length <= shortMax) return widthOf(context, last) <= room ? last : '';
+  for (let n = name.length - 1; n >= shortMax; n--) {
+    const cut = `${name.slice(0, n).trimEnd()}…`;
+    if (widthOf(context, cut) <= room) return cut;
+  }
+  return '';
 }
 
 /**
@@ -101,9 +129,13 @@ function drawRows(context, hall, view, theme) {
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Hall} hall @param {View} view @param {Theme} theme @param {Set<number>} selected */
-export function drawSelected(context, hall, view, theme, selected) {
+function drawSelected(context, hall, view, theme, selected) {
   const least = selected.size > chosenMany ? 1 : chosenRadiusMin;
   const radius = Math.max(hall.pitch * view.scale * 0.5, least * view.ratio);
+  if (selected.size > chosenMany && radius < tickRadiusMin * view.ratio) {
+    drawSquares(context, hall, view, theme, selected, radius);
+    return;
+  }
   const tick = contrast(theme.ground, theme.selected) > contrast(theme.text, theme.selected) ? theme.ground : theme.text;
   context.lineCap = context.lineJoin = 'round';
   for (const i of selected) {
@@ -128,15 +160,34 @@ export function drawSelected(context, hall, view, theme, selected) {
   }
 }
 
+/** Very many seats, too small for a tick: all of them in one go. @param {CanvasRenderingContext2D} context @param {Hall} hall @param {View} view @param {Theme} theme @param {Set<number>} selected @param {number} radius */
+function drawSquares(context, hall, view, theme, selected, radius) {
+  context.fillStyle = css(theme.selected);
+  for (const i of selected) {
+    const { x, y } = view.toScreen(hall.x[i], hall.y[i]);
+    if (x < -radius || y < -radius || x > view.width + radius || y > view.height + radius) continue;
+    context.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
+  }
+}
+
 /** A ring around a seat: a square one is the keyboard's. @param {CanvasRenderingContext2D} context @param {Hall} hall @param {View} view @param {Theme} theme @param {number} index @param {boolean} square */
 export function drawRing(context, hall, view, theme, index, square) {
+  ring(context, hall, view, theme.ground, square ? theme.accent : theme.text, index, square, square ? 3 : 2);
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context @param {Hall} hall @param {View} view
+ * @param {import('./colors.js').Color} ground under it @param {import('./colors.js').Color} color
+ * @param {number} index @param {boolean} square @param {number} line CSS pixels
+ */
+function ring(context, hall, view, ground, color, index, square, line) {
   const { x, y } = view.toScreen(hall.x[index], hall.y[index]);
   const radius = Math.max(hall.pitch * view.scale * 0.5, 5 * view.ratio) + 2.5 * view.ratio;
-  for (const [color, width] of /** @type {const} */ ([[theme.ground, 5], [square ? theme.accent : theme.text, square ? 3 : 2]])) {
+  for (const [stroke, width] of /** @type {const} */ ([[ground, line + 2], [color, line]])) {
     context.beginPath();
     if (square) context.roundRect(x - radius, y - radius, 2 * radius, 2 * radius, 3 * view.ratio);
     else context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.strokeStyle = css(color);
+    context.strokeStyle = css(stroke);
     context.lineWidth = width * view.ratio;
     context.stroke();
   }

@@ -2,9 +2,12 @@
 // Only what is open is there at all, so that 50,000 seats are not 50,000 elements.
 
 import { element } from './element.js';
-import { seatPrice, seatState, sectionFree, t } from './texts.js';
+import { seatPrice, seatState, sectionFree, stateWords, t } from './texts.js';
 
 /** @typedef {import('./hall.js').Hall} Hall @typedef {import('./seats.js').Seats} Seats */
+
+/** Lists made, for ids of elements. */
+let made = 0;
 
 /** A section of more seats opens row by row. */
 const seatsAtOnce = 400;
@@ -12,14 +15,18 @@ const seatsAtOnce = 400;
 export class SeatList {
   /**
    * @param {HTMLElement} container becomes the list
-   * @param {{hall: Hall, seats: Seats, selected?: Set<number>, onToggle?: (index: number) => void, selectable?: (index: number) => boolean}} options
+   * @param {{hall: Hall, seats: Seats, selected?: Set<number>, onToggle?: (index: number) => void, selectable?: (index: number) => boolean, words?: Record<string, string>}} options
+   *   words: what states are called, where not as buyers have it
    */
-  constructor(container, { hall, seats, selected = new Set(), onToggle = () => {}, selectable }) {
+  constructor(container, { hall, seats, selected = new Set(), onToggle = () => {}, selectable, words }) {
     Object.assign(this, { container, hall, seats, onToggle });
     this.selected = selected;
     /** Those among it when buttons were last brought up to date. */
     this.shown = new Set(selected);
     this.selectable = selectable ?? ((/** @type {number} */ i) => seats.isAvailable(i));
+    this.words = stateWords(words);
+    /** @type {Set<number>} */
+    this.marked = new Set();
     /** @type {Map<number, HTMLButtonElement>} by seat: those that are there */
     this.buttons = new Map();
     /** @type {Set<number>} sections whose line is behind */
@@ -30,8 +37,13 @@ export class SeatList {
     this.sections = hall.sections.map((section, i) => this.fold(section.name, 'seatlist-section', this.lines[i],
       () => this.sectionBody(i), section));
     hall.sections.forEach((_, i) => this.summarize(i));
-    container.replaceChildren(element('div', { class: 'seatlist', role: 'group', 'aria-label': t('list.label') }, ...this.sections));
+    const hint = element('p', { class: 'seatmap-hidden', id: `seatlist-hint-${++made}` }, t('list.hint'));
+    container.replaceChildren(hint, element('div', { class: 'seatlist', role: 'group', 'aria-label': t('list.label'), 'aria-describedby': hint.id }, ...this.sections));
     const { signal } = this.end;
+    container.addEventListener('focusin', (e) => {
+      const button = seatOf(e);
+      if (button) this.stop(button);
+    }, { signal });
     container.addEventListener('click', (e) => this.click(e), { signal });
     container.addEventListener('keydown', (e) => this.key(e), { signal });
     seats.addEventListener('change', (e) => this.changed(/** @type {CustomEvent} */ (e).detail), { signal });
@@ -80,11 +92,11 @@ export class SeatList {
   row({ first, end }, name) {
     const group = element('div', { class: 'seatlist-seats', role: 'group', 'aria-label': name });
     for (let i = first; i < end; i++) {
-      const button = element('button', { type: 'button', class: 'seatlist-seat', 'data-seat': String(i) },
+      const button = element('button', { type: 'button', class: 'seatlist-seat', 'data-seat': String(i), tabindex: '-1' },
         element('span', { class: 'seatlist-number', dir: 'auto' }, this.hall.numbers[i]));
       this.buttons.set(i, button);
-      this.update(i, button);
       group.append(button);
+      this.update(i, button);
     }
     return group;
   }
@@ -92,21 +104,33 @@ export class SeatList {
   /** @param {number} i @param {HTMLButtonElement} button */
   update(i, button) {
     const chosen = this.selected.has(i), usable = chosen || this.selectable(i);
-    const state = chosen ? 'selected' : this.seats.state(i) || 'unknown';
+    const state = seatState(this.seats, i, this.selected);
     button.dataset.state = state;
     button.setAttribute('aria-pressed', String(chosen));
     const { row } = this.hall.describe(i), number = this.hall.numbers[i];
     const name = row ? `${t('map.row', { row })}, ${number}` : number;
-    button.setAttribute('aria-label', `${name}, ${seatPrice(this.hall, i)}, ${seatState(this.seats, i, this.selected)}`);
-    button.title = `${seatPrice(this.hall, i)}, ${seatState(this.seats, i, this.selected)}`;
-    // Not disabled, which would take the focus from who stands there while it is sold; but not on the way of Tab either.
-    if (usable) {
-      button.removeAttribute('aria-disabled');
-      button.removeAttribute('tabindex');
-    } else {
-      button.setAttribute('aria-disabled', 'true');
-      button.tabIndex = -1;
-    }
+    const about = `${seatPrice(this.hall, i)}, ${this.words[state]}`;
+    button.setAttribute('aria-label', `${name}, ${about}`);
+    button.title = about;
+    button.toggleAttribute('data-marked', this.marked.has(i));
+    // Not disabled, which would take the focus from who stands there while it is sold.
+    if (usable) button.removeAttribute('aria-disabled');
+    else button.setAttribute('aria-disabled', 'true');
+    if (usable && !stopOf(button)) button.tabIndex = 0;
+  }
+
+  /** Tab stops once in a row that has something to choose: where one was last. @param {HTMLButtonElement} button */
+  stop(button) {
+    const before = stopOf(button);
+    if (before) before.tabIndex = -1;
+    button.tabIndex = 0;
+  }
+
+  /** Marks seats that somebody else was faster to get. @param {Iterable<number>} marked */
+  setMarked(marked) {
+    const before = this.marked;
+    this.marked = new Set(marked);
+    for (const i of [...before, ...this.marked]) this.buttons.get(i)?.toggleAttribute('data-marked', this.marked.has(i));
   }
 
   /** @param {number} i section index */
@@ -171,6 +195,9 @@ export class SeatList {
     /** @type {HTMLElement | undefined} */ (all[next])?.focus();
   }
 }
+
+/** Where Tab stops in a seat's row. @param {HTMLButtonElement} button */
+const stopOf = (button) => /** @type {HTMLButtonElement | null} */ (button.parentElement?.querySelector('[tabindex="0"]'));
 
 /** @param {Event} e */
 function seatOf(e) {

@@ -10,12 +10,11 @@ import { Frame } from './frame.js';
 import { listen } from './gestures.js';
 import { seatByKey } from './keys.js';
 import { Legend } from './legend.js';
-import { contains } from './outline.js';
-import { drawNames, drawRing, drawSelected } from './overlay.js';
+import { drawOver, drawRing } from './overlay.js';
 import { Pace } from './pace.js';
 import { buildStage } from './stage.js';
 import { Tip } from './tip.js';
-import { seatPlace, seatPrice, seatState, seatText, sectionFree, t } from './texts.js';
+import { seatPlace, seatPrice, seatState, sectionFree, stateWords, t } from './texts.js';
 import { View } from './view.js';
 
 /** @typedef {import('./hall.js').Hall} Hall @typedef {import('./seats.js').Seats} Seats */
@@ -33,12 +32,15 @@ const ratioMax = 3, sideMax = 4096;
 export class SeatMap {
   /**
    * @param {HTMLElement} container becomes the map; as wide as that is, and as high as the hall's shape and map.css want
-   * @param {{hall: Hall, seats: Seats, selected?: Set<number>, onToggle?: (index: number) => void, selectable?: (index: number) => boolean, dark?: boolean}} options
+   * @param {{hall: Hall, seats: Seats, selected?: Set<number>, onToggle?: (index: number) => void, selectable?: (index: number) => boolean, words?: Record<string, string>}} options
+   *   words: what states are called, where not as buyers have it
    */
-  constructor(container, { hall, seats, selected = new Set(), onToggle = () => {}, selectable, dark }) {
+  constructor(container, { hall, seats, selected = new Set(), onToggle = () => {}, selectable, words }) {
     Object.assign(this, { container, hall, seats, selected, onToggle });
     this.selectable = selectable ?? ((/** @type {number} */ i) => seats.isAvailable(i));
-    this.dark = dark;
+    this.words = stateWords(words);
+    /** @type {Iterable<number>} */
+    this.marked = [];
     this.view = new View(hall.bounds, hall.pitch);
     this.cursor = -1; // the keyboard's seat
     this.hovered = -1;
@@ -54,7 +56,7 @@ export class SeatMap {
 
   build() {
     const { signal } = this.end;
-    this.legend = new Legend(this.seats, (category) => this.highlight({ category }), signal);
+    this.legend = new Legend(this.seats, this.words, (category) => this.highlight({ category }), signal);
     Object.assign(this, buildStage(this.container, this.hall, this.legend.element, [
       ['+', 'map.zoomIn', () => this.zoomStep(zoomStep)], ['−', 'map.zoomOut', () => this.zoomStep(1 / zoomStep)], ['⤢', 'map.whole', () => this.showAll()],
     ], signal));
@@ -91,8 +93,7 @@ export class SeatMap {
 
   /** Takes the page's colours, again where they changed. */
   recolor() {
-    this.theme = readTheme(this.container, this.hall.categories, this.dark ?? matchMedia('(prefers-color-scheme: dark)').matches);
-    this.legend.paint(this.theme);
+    this.theme = readTheme(this.container, this.hall.categories);
     this.renew();
   }
 
@@ -124,8 +125,7 @@ export class SeatMap {
     if (view.width === 0) return;
     if (view.advance(now)) this.moved();
     if (this.frame.draw(context, view, now) || view.jump) this.ask();
-    drawNames(context, hall, view, theme);
-    drawSelected(context, hall, view, theme, this.selected);
+    drawOver(context, hall, view, theme, this);
     if (this.hovered >= 0) drawRing(context, hall, view, theme, this.hovered, false);
     if (this.focused && this.cursor >= 0) drawRing(context, hall, view, theme, this.cursor, true);
   }
@@ -170,7 +170,7 @@ export class SeatMap {
 
   /** Goes to what was tapped where seats are small. @param {number} x @param {number} y @param {number} pixels */
   nearer(x, y, pixels) {
-    const { view } = this, at = view.toPlan(x * view.ratio, y * view.ratio), section = this.sectionAt(at.x, at.y);
+    const { view } = this, at = view.toPlan(x * view.ratio, y * view.ratio), section = this.hall.sectionAt(at.x, at.y);
     const whole = section < 0 ? null : view.around(this.hall.sections[section].bounds);
     this.showTip();
     if (whole && whole.scale >= view.scaleFor(pixels)) this.go(whole);
@@ -187,7 +187,7 @@ export class SeatMap {
     } else {
       const { view } = this, at = view.toPlan(x * view.ratio, y * view.ratio);
       const small = view.seatPixels() < pickMouse;
-      this.showTip(-1, small ? this.sectionAt(at.x, at.y) : -1, x, y);
+      this.showTip(-1, small ? this.hall.sectionAt(at.x, at.y) : -1, x, y);
     }
     if (seat !== before) this.ask();
   }
@@ -205,14 +205,6 @@ export class SeatMap {
     const at = view.toPlan(x * view.ratio, y * view.ratio);
     const reach = Math.max(hall.pitch * 0.5, touch ? (reachTouch * view.ratio) / view.scale : 0);
     return hall.grid().nearest(at.x, at.y, reach);
-  }
-
-  /** The section at a place of the plan, or -1. @param {number} x @param {number} y */
-  sectionAt(x, y) {
-    const near = this.hall.grid().nearest(x, y, this.hall.pitch * 2);
-    if (near >= 0) return this.hall.section[near];
-    return this.hall.sections.findIndex(({ outline, bounds: b }) =>
-      x >= b.left && x <= b.right && y >= b.top && y <= b.bottom && contains(outline, x, y));
   }
 
   // Keyboard
@@ -298,6 +290,12 @@ export class SeatMap {
     this.ask();
   }
 
+  /** Marks seats that somebody else was faster to get. @param {Iterable<number>} marked */
+  setMarked(marked) {
+    this.marked = marked;
+    this.ask();
+  }
+
   /** Shows all of a section. @param {number} section index */
   focusSection(section) {
     const found = this.hall.sections[section];
@@ -329,9 +327,18 @@ export class SeatMap {
   /** After the view moved: a finger scrolls the page where the map has nowhere to go, and the tip stays at its seat. */
   moved() {
     this.canvas.classList.toggle('moves', !this.view.whole);
+    this.tellWhere();
     if (this.tipped >= 0) this.showTip(this.tipped);
     else if (!this.tip.hidden) this.showTip();
     this.ask();
+  }
+
+  /** Below the map: that one can get closer, or whose seats are in the middle. */
+  tellWhere() {
+    const { view } = this, at = view.toPlan(view.width / 2, view.height / 2);
+    const small = view.seatPixels() < (matchMedia('(pointer: coarse)').matches ? pickTouch : pickMouse);
+    const text = small ? t('map.closer') : this.hall.sections[view.whole ? -1 : this.hall.sectionAt(at.x, at.y)]?.name ?? '';
+    if (this.where.textContent !== text) this.where.textContent = text;
   }
 
   /** @param {number[]} indexes */
@@ -347,7 +354,7 @@ export class SeatMap {
     const before = this.selected.has(index);
     this.said = { index, selected: before };
     if (!before && !this.selectable(index)) {
-      this.live.textContent = t('map.said.refused', { seat: seatText(this.seats, index, this.selected) });
+      this.live.textContent = t('map.said.refused', { seat: this.textOf(index) });
       return;
     }
     this.onToggle(index);
@@ -363,9 +370,17 @@ export class SeatMap {
     this.live.textContent = t(chosen ? 'map.said.selected' : 'map.said.removed', { seat: seatPlace(this.hall, index) });
   }
 
+  /** All of a seat in lines. @param {number} index */
+  linesOf(index) {
+    return [seatPlace(this.hall, index), seatPrice(this.hall, index), this.words[seatState(this.seats, index, this.selected)]];
+  }
+
+  /** @param {number} index */
+  textOf(index) { return this.linesOf(index).join(', '); }
+
   /** @param {number} index */
   say(index) {
-    if (index >= 0) this.live.textContent = seatText(this.seats, index, this.selected);
+    if (index >= 0) this.live.textContent = this.textOf(index);
   }
 
   /** Shows what a seat or a section is, or nothing. @param {number} [seat] @param {number} [section] @param {number} [x] @param {number} [y] */
@@ -377,8 +392,7 @@ export class SeatMap {
       this.tip.show([this.hall.sections[section].name, sectionFree(this.seats, section)], x, y, cursorReach);
     } else {
       const at = this.view.toScreen(this.hall.x[seat], this.hall.y[seat]), { ratio } = this.view;
-      this.tip.show([seatPlace(this.hall, seat), seatPrice(this.hall, seat), seatState(this.seats, seat, this.selected)],
-        at.x / ratio, at.y / ratio, this.view.seatPixels() / 2 + 8);
+      this.tip.show(this.linesOf(seat), at.x / ratio, at.y / ratio, this.view.seatPixels() / 2 + 8);
     }
   }
 }

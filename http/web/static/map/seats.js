@@ -1,6 +1,6 @@
 // The states of a hall's seats. What stands here guarantees:
 //
-//   - The version only grows: nothing is ever shown older than what was shown.
+//   - The version only grows: nothing is ever shown older than what was shown, unless what was shown is forgotten.
 //   - A delta counts only where it follows: (previous, version] goes onto any state from previous on, before version. One
 //     that came before is dropped, one that leaves a gap changes nothing.
 //   - A delta or snapshot counts whole or not at all.
@@ -14,7 +14,7 @@ const place = new Int8Array(256).fill(-1);
 order.forEach((letter, i) => { place[letter] = i; });
 
 /** The word for a letter, as the keys of texts have it; '' before the first snapshot. @param {number} letter */
-export const stateName = (letter) => ['available', 'held', 'sold', 'blocked'][place[letter]] ?? '';
+const stateName = (letter) => ['available', 'held', 'sold', 'blocked'][place[letter]] ?? '';
 
 /**
  * Dispatches 'change', a CustomEvent whose detail is the list of indexes of the seats that changed, after each delta or
@@ -52,11 +52,11 @@ export class Seats extends EventTarget {
   /**
    * Takes the answer of GET availability, or a stream's snapshot, unless it is older than what is known.
    * @param {{version: number, asOf?: string, sections: {seats: string}[]}} snapshot
-   * @returns {'applied' | 'repeated'}
+   * @returns {'applied' | 'repeated' | 'older'}
    */
   load(snapshot) {
     if (!Number.isSafeInteger(snapshot?.version) || !Array.isArray(snapshot.sections)) throw new TypeError('not an availability');
-    if (snapshot.version < this.version) return 'repeated';
+    if (snapshot.version < this.version) return 'older';
     const letters = new Uint8Array(this.hall.size);
     let n = 0;
     for (const { seats } of snapshot.sections) {
@@ -78,6 +78,9 @@ export class Seats extends EventTarget {
     this.dispatchEvent(new CustomEvent('change', { detail: changed }));
     return 'applied';
   }
+
+  /** Makes the next snapshot count, whatever its version. */
+  forget() { this.version = 0; }
 
   /**
    * Takes a stream's delta.

@@ -21,22 +21,16 @@ const dimPart = 0.78;
  */
 export function makeSprites(pitch, theme, highlighted) {
   const size = Math.max(1, Math.round(pitch * seatPart));
-  const categories = theme.categories.map((c, i) => {
-    if (highlighted < 0 || highlighted === i) return c;
-    return { fill: mix(c.fill, theme.ground, dimPart), edge: mix(c.edge, theme.ground, dimPart) };
-  });
+  const categories = theme.categories.map((c, i) => (highlighted < 0 || highlighted === i ? c : mix(c, theme.floor, dimPart)));
   if (size < dotPixels) {
     const dot = (/** @type {Color} */ c, alpha = 1) => new Uint32Array(size * size).fill(pixel(c, alpha));
     const nothing = new Uint32Array(size * size);
-    return { size, available: categories.map(({ edge }) => dot(edge)), held: dot(theme.held, 0.4), sold: nothing, blocked: nothing, unknown: dot(theme.muted, 0.3) };
+    return { size, available: categories.map((c) => dot(c)), held: dot(theme.held, 0.4), sold: nothing, blocked: nothing, unknown: dot(theme.muted, 0.3) };
   }
   const radius = size / 2, line = Math.max(1, size * 0.11);
   return {
     size,
-    available: categories.map(({ fill, edge }) => draw(size, (x, y) => {
-      const d = Math.hypot(x, y);
-      return [mix(fill, edge, clamp(d - (radius - line) + 0.5)), clamp(radius - d + 0.5)];
-    })),
+    available: categories.map((c) => draw(size, (x, y) => [c, clamp(radius - Math.hypot(x, y) + 0.5)])),
     held: draw(size, (x, y) => [theme.held, clamp(line * 0.8 - Math.abs(Math.hypot(x, y) - radius * 0.8) + 0.5)]),
     sold: draw(size, (x, y) => {
       const along = Math.max(Math.abs(x), Math.abs(y)) - radius * 0.5, across = Math.abs(Math.abs(x) - Math.abs(y)) * Math.SQRT1_2;

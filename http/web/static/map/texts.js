@@ -7,6 +7,7 @@ import { addTexts, money, t } from '../i18n.js';
 addTexts({
   en: {
     'map.label': 'Seat map',
+    'map.closer': 'Choose a section to get closer',
     'map.hint': 'Arrow keys go from seat to seat, Enter or Space selects. Home and End go to the ends of the row, Page Up and Page Down to the section before or after. Plus and minus zoom, 0 shows the whole hall. The list has the same seats.',
     'map.zoomIn': 'Zoom in',
     'map.zoomOut': 'Zoom out',
@@ -29,10 +30,12 @@ addTexts({
     'map.none': 'none available',
     'map.from': 'from {price}',
     'list.label': 'Seats by section',
+    'list.hint': 'Tab goes from row to row, the arrow keys go from seat to seat.',
     'list.loading': 'Loading …',
   },
   de: {
     'map.label': 'Saalplan',
+    'map.closer': 'Block wählen, um näher heranzugehen',
     'map.hint': 'Pfeiltasten gehen von Platz zu Platz, Eingabe oder Leertaste wählt. Pos1 und Ende gehen an die Enden der Reihe, Bild auf und Bild ab zum Block davor oder danach. Plus und Minus vergrößern und verkleinern, 0 zeigt den ganzen Saal. Die Liste hat dieselben Plätze.',
     'map.zoomIn': 'Vergrößern',
     'map.zoomOut': 'Verkleinern',
@@ -55,6 +58,7 @@ addTexts({
     'map.none': 'keiner frei',
     'map.from': 'ab {price}',
     'list.label': 'Plätze nach Block',
+    'list.hint': 'Tab geht von Reihe zu Reihe, die Pfeiltasten gehen von Platz zu Platz.',
     'list.loading': 'Wird geladen …',
   },
 });
@@ -71,15 +75,12 @@ export function seatPrice(hall, index) {
   return price ? `${name}, ${money(price)}` : name;
 }
 
-/** @param {Seats} seats @param {number} index @param {Set<number>} selected */
-export function seatState(seats, index, selected) {
-  return t(`map.state.${selected.has(index) ? 'selected' : seats.state(index) || 'unknown'}`);
-}
+/** What states are called, from the buyers' side unless others are given. @param {Record<string, string>} [own] @returns {Record<string, string>} */
+export const stateWords = (own = {}) =>
+  Object.fromEntries(['available', 'held', 'sold', 'blocked', 'selected', 'unknown'].map((state) => [state, own[state] ?? t(`map.state.${state}`)]));
 
-/** All of a seat in one line. @param {Seats} seats @param {number} index @param {Set<number>} selected */
-export function seatText(seats, index, selected) {
-  return `${seatPlace(seats.hall, index)}, ${seatPrice(seats.hall, index)}, ${seatState(seats, index, selected)}`;
-}
+/** @param {Seats} seats @param {number} index @param {Set<number>} selected */
+export const seatState = (seats, index, selected) => (selected.has(index) ? 'selected' : seats.state(index) || 'unknown');
 
 /** What a section still has. @param {Seats} seats @param {number} section */
 export function sectionFree(seats, section) {

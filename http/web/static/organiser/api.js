@@ -21,10 +21,21 @@ export class Problem extends Error {
   }
 }
 
+/** Where storage is forbidden, the token lasts as long as the page. */
+let kept = '';
+try {
+  kept = sessionStorage.getItem(tokenKey) ?? '';
+} catch { /* forbidden */ }
+
 export const token = {
-  get: () => sessionStorage.getItem(tokenKey) ?? '',
-  set: (/** @type {string} */ value) => sessionStorage.setItem(tokenKey, value),
-  clear: () => sessionStorage.removeItem(tokenKey),
+  get: () => kept,
+  set: (/** @type {string} */ value) => {
+    kept = value;
+    try {
+      if (value) sessionStorage.setItem(tokenKey, value);
+      else sessionStorage.removeItem(tokenKey);
+    } catch { /* forbidden */ }
+  },
 };
 
 /** Headers that show who asks. */

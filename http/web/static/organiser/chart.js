@@ -16,7 +16,7 @@ const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360].map((n) => n * m
 /** @typedef {{at: number, value: number, open?: boolean}} Point of a step that begins at a time (ms); open: it is not over */
 
 /** A step of 1, 2 or 5 times a power of ten that has about as many ticks as wanted; whole where values are. */
-export function niceStep(/** @type {number} */ most, /** @type {number} */ whole = 1) {
+function niceStep(/** @type {number} */ most, /** @type {number} */ whole = 1) {
   const rough = Math.max(most / ticksWanted, 1e-9);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((n) => n * power >= rough) ?? 10;

@@ -40,13 +40,14 @@ export function eventView(eventID, part) {
   async function read(/** @type {AbortSignal} */ signal) {
     const [latest] = await Promise.all([api.event(eventID, signal), body.read(signal)]);
     event = latest;
-    const seen = JSON.stringify([event.name, event.status, event.venue, event.city, event.startsAt, event.onSaleAt]);
-    if (seen !== drawn) draw();
-    drawn = seen;
+    if (seen() !== drawn) draw(); // nobody's button is taken away for nothing
     body.show(event);
   }
 
+  const seen = () => JSON.stringify([event.name, event.status, event.venue, event.city, event.startsAt, event.onSaleAt]);
+
   function draw() {
+    drawn = seen();
     setText(heading, event.name);
     document.title = `${event.name} · boxoffice`;
     badge.replaceChildren(statusBadge(event.status));

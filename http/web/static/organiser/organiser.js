@@ -29,7 +29,7 @@ function show(/** @type {View} */ view) {
 
 /** @param {string} why shown above the form */
 function leave(why) {
-  token.clear();
+  token.set('');
   show(signInView(why, () => open(true)));
   /** @type {HTMLElement | null} */ (main.querySelector('input'))?.focus();
 }

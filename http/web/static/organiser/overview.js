@@ -2,6 +2,7 @@
 
 import { locale, money, number, t } from '../i18n.js';
 import { h, name, replace, setText } from '../js/dom.js';
+import { paintCategory } from '../map/colors.js';
 import { api } from './api.js';
 import { Chart, timeOfDay } from './chart.js';
 import { roomCard } from './room.js';
@@ -114,7 +115,7 @@ export function overview(eventID, again) {
       columns.map((s) => h('td', { class: 'numeric' }, s === 'revenue' ? inMoney(line.revenue.amount) : number(line[s]))));
     replace(categories, report.categories.map((/** @type {any} */ c) => {
       const dot = h('span', { class: 'category-dot', 'aria-hidden': 'true' });
-      dot.style.background = colours.get(c.name) || 'var(--seat-available)';
+      paintCategory(dot, colours.get(c.name) ?? '');
       return row(c, h('th', { scope: 'row' }, dot, name(c.name)));
     }));
     replace(sums, row(report, h('th', { scope: 'row' }, t('organiser.total'))));

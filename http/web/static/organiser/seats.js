@@ -1,7 +1,7 @@
 // Blocks seats, or releases blocked ones: chosen on the map, in the list, or by whole sections and rows. Who buys one of
 // the chosen ones first has it: it is chosen no more, and the organiser is told.
 
-import { t } from '../i18n.js';
+import { number, t } from '../i18n.js';
 import { h, setText } from '../js/dom.js';
 import { toast } from '../js/announce.js';
 import { api, headers, Problem } from './api.js';
@@ -11,23 +11,36 @@ import { Picker } from './picker.js';
 
 const letters = { block: 65, unblock: 66 }; // A, B
 
+/** States as the organiser has them. */
+const words = () => Object.fromEntries(['held', 'blocked', 'selected'].map((state) => [state, t(`organiser.seats.state.${state}`)]));
+
 /** @param {string} eventID */
 export function seatsView(eventID) {
   /** @type {Board | undefined} */
   let board;
+  /** @type {Promise<void> | undefined} */
+  let opening;
   let ended = false;
   const element = h('div', { class: 'stack' }, h('p', { class: 'row muted' }, h('span', { class: 'spinner' }), t('organiser.loading')));
+
+  async function open() {
+    // The map is large: whoever does not look at seats never loads it.
+    const [event, map, modules] = await Promise.all([api.event(eventID, AbortSignal.timeout(10_000)), api.seatmap(eventID), load()]);
+    if (ended) return;
+    board = new Board(event, map, modules);
+    element.replaceChildren(board.element);
+    board.start();
+  }
 
   return {
     element,
     async read() {
       if (board) return;
-      // The map is large: whoever does not look at seats never loads it.
-      const [event, map, modules] = await Promise.all([api.event(eventID, AbortSignal.timeout(10_000)), api.seatmap(eventID), load()]);
-      if (ended || board) return;
-      board = new Board(event, map, modules);
-      element.replaceChildren(board.element);
-      board.start();
+      try {
+        await (opening ??= open());
+      } finally {
+        opening = undefined;
+      }
     },
     show() {},
     end() {
@@ -57,8 +70,6 @@ class Board {
     /** @type {Set<number>} */
     this.chosen = new Set();
     this.busy = false;
-    this.dark = matchMedia('(prefers-color-scheme: dark)');
-    this.themed = () => this.draw();
     this.build();
   }
 
@@ -85,14 +96,12 @@ class Board {
   start() {
     this.live.addEventListener('state', (/** @type {CustomEvent} */ e) => { this.stale.hidden = e.detail.state === 'live' || !this.seats.version; });
     this.seats.addEventListener('change', (/** @type {CustomEvent} */ e) => this.moved(e.detail));
-    this.dark.addEventListener('change', this.themed);
     this.draw();
     this.live.start();
   }
 
   end() {
     this.live.stop();
-    this.dark.removeEventListener('change', this.themed);
     this.shown?.destroy();
   }
 
@@ -106,7 +115,7 @@ class Board {
     this.place.replaceChildren();
     const Shown = this.view === 'map' ? this.modules.SeatMap : this.modules.SeatList;
     this.shown = new Shown(this.place, {
-      hall: this.hall, seats: this.seats, selected: this.chosen, dark: this.dark.matches,
+      hall: this.hall, seats: this.seats, selected: this.chosen, words: words(),
       selectable: (/** @type {number} */ i) => this.selectable(i), onToggle: (/** @type {number} */ i) => this.toggle(i),
     });
   }
@@ -124,18 +133,18 @@ class Board {
   /** @param {number} index */
   toggle(index) {
     if (!this.chosen.delete(index) && this.selectable(index)) this.chosen.add(index);
+    this.shown?.setMarked([]);
     this.changed();
   }
 
   /** @param {number[]} indexes @param {boolean} add */
   many(indexes, add) {
-    const before = this.chosen.size;
     for (const i of indexes) {
       if (!add) this.chosen.delete(i);
       else if (this.selectable(i)) this.chosen.add(i);
     }
-    if (add && this.chosen.size === before) toast(t('organiser.seats.noneThere'), 'warn');
-    if (indexes.length) this.shown?.focusSection?.(this.hall.section[indexes[0]]);
+    if (add && !indexes.some((i) => this.chosen.has(i))) toast(t('organiser.seats.noneThere'), 'warn');
+    if (indexes.length) this.shown?.focusSection(this.hall.section[indexes[0]]);
     this.changed();
   }
 
@@ -160,7 +169,7 @@ class Board {
     const sections = new Map();
     for (const i of this.chosen) sections.set(this.hall.section[i], (sections.get(this.hall.section[i]) ?? 0) + 1);
     this.summary.replaceChildren(...[...sections].sort(([a], [b]) => a - b).map(([s, of]) =>
-      h('li', {}, h('bdi', { dir: 'auto' }, this.hall.sections[s].name), h('span', { class: 'tabular muted' }, String(of)))));
+      h('li', {}, h('bdi', { dir: 'auto' }, this.hall.sections[s].name), h('span', { class: 'tabular muted' }, number(of)))));
     this.summary.hidden = !n;
   }
 
@@ -169,6 +178,7 @@ class Board {
     const { what } = this, indexes = [...this.chosen];
     this.busy = true;
     this.problem.hidden = true;
+    this.shown?.setMarked([]);
     this.changed();
     try {
       await api[what](this.eventID, indexes.map((i) => this.hall.ids[i]));
@@ -195,7 +205,8 @@ class Board {
           const { section, row, number } = this.hall.describe(i);
           return h('li', {}, h('bdi', { dir: 'auto' }, t(row ? 'map.seat' : 'map.seatWithoutRow', { section, row, number })));
         }), gone.length > 8 && h('li', {}, '…'))));
-      if (gone.length) this.shown?.focusSection?.(this.hall.section[gone[0]]);
+      this.shown?.setMarked(gone);
+      if (gone.length) this.shown?.focusSection(this.hall.section[gone[0]]);
     }
     this.problem.hidden = false;
   }

@@ -154,6 +154,9 @@ addTexts({
     },
     'organiser.seats.lost': { one: '{n} chosen seat was taken meanwhile.', other: '{n} chosen seats were taken meanwhile.' },
     'organiser.seats.stale': 'The map is not live: trying to reach the server.',
+    'organiser.seats.state.held': 'held by a buyer',
+    'organiser.seats.state.blocked': 'blocked',
+    'organiser.seats.state.selected': 'chosen here',
     'organiser.seats.noneThere': 'None of these can be chosen.',
   },
   de: {
@@ -307,6 +310,9 @@ addTexts({
     },
     'organiser.seats.lost': { one: '{n} gewählter Platz wurde inzwischen vergeben.', other: '{n} gewählte Plätze wurden inzwischen vergeben.' },
     'organiser.seats.stale': 'Der Plan ist nicht aktuell: Der Server wird gesucht.',
+    'organiser.seats.state.held': 'von einem Käufer reserviert',
+    'organiser.seats.state.blocked': 'gesperrt',
+    'organiser.seats.state.selected': 'hier gewählt',
     'organiser.seats.noneThere': 'Keiner dieser Plätze kann gewählt werden.',
   },
 });
