@@ -161,15 +161,18 @@ func TestDeposedAdmissionEnds(t *testing.T) {
 	})
 }
 
-// brittle is a pool that panics, once it is told to, after it has taken a function on: in the middle of Receive.
+// brittle is a pool that panics, once it is told to, after it has taken a function on, and that has begun: in the middle of
+// Receive.
 type brittle struct {
 	actors.Pool
 	breaks atomic.Bool
+	begun  chan struct{}
 }
 
 func (p *brittle) Go(f func()) bool {
 	ok := p.Pool.Go(f)
 	if p.breaks.CompareAndSwap(true, false) {
+		<-p.begun
 		panic("the pool is broken")
 	}
 	return ok
@@ -180,7 +183,7 @@ func TestPanicInTheShellStartsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pool *brittle
 		h := newHouse(t, func(h *house) {
-			pool = &brittle{Pool: h.env.Admissions}
+			pool = &brittle{Pool: h.env.Admissions, begun: make(chan struct{})}
 			h.env.Admissions = pool
 		})
 		release := make(chan struct{})
@@ -189,6 +192,7 @@ func TestPanicInTheShellStartsAnew(t *testing.T) {
 			hangs := first.CompareAndSwap(false, true)
 			r, err := admit()
 			if hangs {
+				close(pool.begun)
 				<-release
 			}
 			return r, err

@@ -247,6 +247,7 @@ func refusedSeat(t *testing.T, chromium browser) {
 	w.click(at("reserve"))
 	w.see(at("toast"))
 	w.until(`document.querySelectorAll('` + at("basket") + ` button').length === 0`)
+	w.see(`.seatlist-seat[data-seat="0"][data-state="held"]`)
 	w.shoot("refused")
 	w.click(`.seatlist-seat[data-seat="1"]`)
 	w.click(at("reserve"))

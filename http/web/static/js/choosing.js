@@ -166,6 +166,7 @@ export async function choosing(step, session) {
       purchase.turnOver();
       void end({ title: t('wait.done'), text: t('wait.doneText') });
     } else if (code === 'seats-unavailable' && view) {
+      view.refresh(); // the stream may be slow to tell, or away
       const gone = (error.body.unavailable ?? []).map((id) => view.hall.indexOf(id)).filter((index) => selected.has(index));
       if (gone.length) drop(gone);
       else toast(problemText(error), 'warn');

@@ -16,6 +16,7 @@ import { recall, remember } from './store.js';
  * @property {() => void} redraw after selected has changed
  * @property {(marked: Iterable<number>) => void} setMarked shows what others were faster to get
  * @property {(element: HTMLElement, signal: AbortSignal) => void} offer shows another way to seats beside map and list, for a while
+ * @property {() => void} refresh looks how the hall is, not waiting for the stream to tell
  * @property {(signal: AbortSignal) => void} rest listens to nothing for a while
  * @property {{toggle: (index: number) => void, selectable: (index: number) => boolean}} choice what may be done with seats; steps change it
  */
@@ -102,6 +103,7 @@ export async function openHall(event, signal) {
   signal.addEventListener('abort', () => { clearTimeout(timer); live.stop(); picture?.destroy(); }, { once: true });
   return {
     element, hall, seats, selected, choice, offer, rest,
+    refresh: () => { void live.load(); },
     redraw: () => picture?.setSelected(selected), setMarked: (marked) => picture?.setMarked(marked),
   };
 }
