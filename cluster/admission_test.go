@@ -175,7 +175,8 @@ func TestWakerPokesAdmissions(t *testing.T) {
 			w.node.RunWaker(ctx, hang, func(context.Context) ([]string, error) { return []string{"E1", "E2"}, nil }, w.node.env.Log)
 		}()
 		time.Sleep(5*wakeEvery + wakeEvery/2) //nolint:forbidigo // the bubble's time
-		if n := f.admits.Load(); n != 12 || f.events() != 2 {
+		// The poke that starts an admission may come after it has looked already, and have it look once more.
+		if n := f.admits.Load(); n < 12 || n > 14 || f.events() != 2 {
 			t.Errorf("%d Admits for 6 pokes of 2 events", n)
 		}
 		stop()

@@ -47,6 +47,9 @@ const (
 // TestBrowser has one Chromium for all its tests: a start takes longer than most of them.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
+	if raceDetector {
+		t.Skip("what the page asks of the server, other tests ask of one with the race detector")
+	}
 	chromium := startChromium(t)
 	for _, test := range []struct {
 		name string
