@@ -126,7 +126,7 @@ func (l *load) refusals() int {
 	return l.busy
 }
 
-// look at the seats all the while: a buyer who waits for the provider does not notice a short outage.
+// look at the event all the while, as its owner sees it: a buyer who waits for the provider does not notice a short outage.
 func (l *load) look() {
 	tick := time.NewTicker(4 * pollEvery)
 	defer tick.Stop()
@@ -136,7 +136,7 @@ func (l *load) look() {
 			return
 		case <-tick.C:
 		}
-		a := l.s.get("/api/events/" + l.event + "/availability")
+		a := l.s.organise("GET", "/"+l.event+"/report", "")
 		err := a.definite()
 		var bad *badAnswerError
 		l.mu.Lock()
