@@ -30,7 +30,7 @@ from (select n, substr(sha256(n::text::bytea), 1, 16) as x from generate_series(
 		for n := range 12 { // plans change after some
 			read := func(what, statement string, args ...any) {
 				t.Helper()
-				rows := rowsRead(t, conn.Conn(), statement, args...)
+				rows := rowsRead(t, conn.Conn(), "session", statement, args...)
 				if rows > rowsMax {
 					t.Errorf("%s statistics, %d. %s: %d rows read", statistics, n, what, rows)
 				}
@@ -54,22 +54,22 @@ from (select n, substr(sha256(n::text::bytea), 1, 16) as x from generate_series(
 	}
 }
 
-// rowsRead is how many rows of sessions the statement looks at.
-func rowsRead(t *testing.T, conn *pgx.Conn, statement string, args ...any) (rows int) {
+// rowsRead is how many rows of a table the statement looks at.
+func rowsRead(t *testing.T, conn *pgx.Conn, table, statement string, args ...any) (rows int) {
 	t.Helper()
 	const count = `
 select pg_stat_get_xact_tuples_returned(c.oid) + pg_stat_get_xact_tuples_fetched(c.oid)
     + (select coalesce(sum(pg_stat_get_xact_tuples_returned(i.indexrelid)), 0) from pg_index i where i.indrelid = c.oid)
-from pg_class c where c.relname = 'session'`
+from pg_class c where c.relname = $1`
 	err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
 		var before int
-		if err := tx.QueryRow(t.Context(), count).Scan(&before); err != nil {
+		if err := tx.QueryRow(t.Context(), count, table).Scan(&before); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(t.Context(), statement, args...); err != nil {
 			return err
 		}
-		err := tx.QueryRow(t.Context(), count).Scan(&rows)
+		err := tx.QueryRow(t.Context(), count, table).Scan(&rows)
 		rows -= before
 		return err
 	})

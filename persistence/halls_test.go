@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 	"google.golang.org/protobuf/proto"
 
@@ -443,13 +442,13 @@ from generate_series(1, 300) n, generate_series(1, 100) s`)
 	}
 	for _, statistics := range []string{"without", "with"} {
 		for n := range 8 {
-			if rows := journalRowsRead(t, queries.Conn(), sinceStatement, ids, versions, 100); rows > 3*2*300 {
+			if rows := rowsRead(t, queries.Conn(), "journal", sinceStatement, ids, versions, 100); rows > 3*2*300 {
 				t.Errorf("%s statistics, %d. since: %d rows read", statistics, n, rows)
 			}
-			if rows := journalRowsRead(t, queries.Conn(), hallStatement, "X7"); rows > 50 {
+			if rows := rowsRead(t, queries.Conn(), "journal", hallStatement, "X7"); rows > 50 {
 				t.Errorf("%s statistics, %d. hall: %d rows read", statistics, n, rows)
 			}
-			if rows := journalRowsRead(t, queries.Conn(), catchUpStatement, "X7", 85, hallTailMax); rows > 50 {
+			if rows := rowsRead(t, queries.Conn(), "journal", catchUpStatement, "X7", 85, hallTailMax); rows > 50 {
 				t.Errorf("%s statistics, %d. catching up: %d rows read", statistics, n, rows)
 			}
 		}
@@ -459,29 +458,4 @@ from generate_series(1, 300) n, generate_series(1, 100) s`)
 	if err != nil || len(since) != 300 {
 		t.Errorf("%d events have something new (%v)", len(since), err)
 	}
-}
-
-// journalRowsRead is how many rows of journals the statement looks at.
-func journalRowsRead(t *testing.T, conn *pgx.Conn, statement string, args ...any) (rows int) {
-	t.Helper()
-	const count = `
-select pg_stat_get_xact_tuples_returned(c.oid) + pg_stat_get_xact_tuples_fetched(c.oid)
-    + (select coalesce(sum(pg_stat_get_xact_tuples_returned(i.indexrelid)), 0) from pg_index i where i.indrelid = c.oid)
-from pg_class c where c.relname = 'journal'`
-	err := pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
-		var before int
-		if err := tx.QueryRow(t.Context(), count).Scan(&before); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(t.Context(), statement, args...); err != nil {
-			return err
-		}
-		err := tx.QueryRow(t.Context(), count).Scan(&rows)
-		rows -= before
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
 }
