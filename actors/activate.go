@@ -28,6 +28,9 @@ func Activate(ctx context.Context, eventID string, env *Env) (a Activation, err 
 	ctx, dog := watch(ctx, env.Clock, activateTimeout)
 	defer dog.callOff()
 	journal := watched{env.Journal, dog}
+	if env.TakeOver != nil {
+		env.TakeOver(ctx, eventID)
+	}
 	if a.Claim, err = journal.Claim(ctx, eventID); err != nil {
 		return a, fmt.Errorf("claiming event %s: %w", eventID, err)
 	}

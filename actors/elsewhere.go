@@ -11,13 +11,18 @@ import (
 func (e *Event) commit(b messages.Batch) Committed {
 	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
 	defer cancel()
-	return Committed{Err: commit(ctx, e.env.Journal, b)}
+	begun := e.env.Metrics.elapsed()
+	err := commit(ctx, e.env.Journal, b)
+	e.env.Metrics.committed(begun, err)
+	return Committed{Err: err}
 }
 
-func (e *Event) pay(c Call) CallResult {
-	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
+func (e *Event) pay(ctx context.Context, c Call) CallResult {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	begun := e.env.Metrics.elapsed()
 	r := Pay(ctx, e.env.Provider, e.env.Issuer, c)
+	e.env.Metrics.paid(begun, r)
 	if r.Err != nil {
 		e.env.Log.Warn("payment call", "event", e.id, "kind", c.Op.Kind.String(), "error", r.Err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"go.opentelemetry.io/otel/trace"
 
 	"boxoffice/actors/payment"
 	"boxoffice/actors/seatmap"
@@ -54,12 +55,24 @@ type Env struct {
 	// model's. None of them waits for another's work.
 	Activations, Commits, Calls, Projections Pool
 	Log                                      *slog.Logger
+	// Metrics count what is done; nil: nobody does.
+	Metrics *Metrics
+	// TakeOver is called before an event is claimed: where another node owns it, that one is asked to finish what it has
+	// begun. nil: there is no other.
+	TakeOver func(ctx context.Context, eventID string)
+	// Tracer makes the spans of requests that come with a traceparent, and of what they cause; nil: none.
+	Tracer trace.Tracer
 	// Ended is called once, when an event actor takes no more requests.
 	Ended func(eventID string, self *actor.PID)
 }
 
-// Drain asks an event actor to finish what it has begun and to end. It is answered with Drained.
-type Drain struct{}
+// Drain asks an event actor to finish what it has begun and to end. It takes no more requests: who asks is turned away, for
+// he may find the event elsewhere. It is answered with Drained.
+type Drain struct {
+	// Within, if not 0, says that another owner waits: the read model is left to it, and so is what is not finished by then,
+	// as a call to a silent payment provider. 0: all is waited for.
+	Within time.Duration
+}
 
 // Drained says that an event actor has ended.
 type Drained struct{}
@@ -71,6 +84,7 @@ type (
 		err        error
 	}
 	timeUp    struct{} // for what the phase waits for
+	drainOver struct{}
 	idleCheck struct{}
 )
 
@@ -91,6 +105,8 @@ type Event struct {
 	self        *actor.PID
 	root        *actor.RootContext
 	errands     *Errands
+	meter       *meter
+	traces      *tracing
 	phase       phase
 	owner       *Owner
 	projector   *Projector
@@ -100,6 +116,7 @@ type Event struct {
 	quarantines int
 	farewell    messages.Outcome // of a failed activation, for those who ask after it
 	drainers    []*actor.PID
+	handingOver bool // another owner waits
 	lastAsked   time.Duration
 
 	wakeAt     seatmap.Time // of the timer that runs; 0: none
@@ -108,7 +125,7 @@ type Event struct {
 
 // EventProps makes the actor of one event.
 func EventProps(eventID string, env *Env) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return &Event{id: eventID, env: env} })
+	return actor.PropsFromProducer(func() actor.Actor { return &Event{id: eventID, env: env, traces: newTracing(env.Tracer, eventID)} })
 }
 
 // Receive handles one message; protoactor calls it with one at a time. A panic that comes out of it is a bug of the
@@ -117,6 +134,8 @@ func (e *Event) Receive(c actor.Context) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.env.Log.Error("event's actor starts anew after a panic", "event", e.id, "panic", p, "stack", string(debug.Stack()))
+			e.env.Metrics.panicked()
+			e.meter.leave()
 			panic(p)
 		}
 	}()
@@ -124,12 +143,13 @@ func (e *Event) Receive(c actor.Context) {
 	case *actor.Started:
 		e.self, e.root = c.Self(), c.ActorSystem().Root
 		e.errands = NewErrands(c, e.env.Clock, e.env.Log.With("event", e.id))
+		e.meter = e.env.Metrics.meter(e.id)
 		e.activate()
 	case *messages.Request:
 		e.lastAsked = e.env.Clock.Elapsed()
-		e.request(Asked{From: c.Sender(), Request: m})
+		e.request(Asked{From: e.traces.received(c.Sender(), m), Request: m})
 	case Drain:
-		e.drain(c.Sender())
+		e.drain(c.Sender(), m.Within)
 	default:
 		if of, ok := e.errands.Returned(m); ok {
 			e.completed(of)
@@ -140,6 +160,10 @@ func (e *Event) Receive(c actor.Context) {
 func (e *Event) request(in Asked) {
 	switch e.phase {
 	case running:
+		if len(e.drainers) > 0 {
+			e.turnAway(in.From)
+			return
+		}
 		e.step(in)
 	case activating:
 		if len(e.stash) < stashMax {
@@ -161,7 +185,7 @@ func (e *Event) turnAway(from Caller) {
 		e.reply(from, e.farewell)
 		return
 	}
-	if pid, ok := from.(*actor.PID); ok && pid != nil {
+	if pid, ok := e.traces.replied(from, messages.Outcome_OUTCOME_UNSPECIFIED).(*actor.PID); ok && pid != nil {
 		e.root.Send(pid, &actor.DeadLetterResponse{})
 	}
 }
@@ -171,6 +195,9 @@ func (e *Event) completed(of any) {
 	case activated:
 		e.activated(m.activation, m.err)
 	case Due:
+		if e.phase == running && e.wakeAt != 0 {
+			e.meter.late(e.now() - e.wakeAt)
+		}
 		e.wakeAt = 0
 		if e.phase == running {
 			e.step(m)
@@ -187,6 +214,11 @@ func (e *Event) completed(of any) {
 			e.root.Stop(e.self)
 		case activating, running:
 		}
+	case drainOver:
+		if e.phase == running {
+			e.perform(e.owner.End(errDrained))
+			e.end()
+		}
 	case idleCheck:
 		if e.phase == running && e.owner.Idle() && e.env.Clock.Elapsed()-e.lastAsked >= idleAfter {
 			e.end()
@@ -199,6 +231,8 @@ func (e *Event) completed(of any) {
 // activate begins a new incarnation: what earlier ones asked for is dropped when it comes back.
 func (e *Event) activate() {
 	e.phase = activating
+	e.meter.activating()
+	e.traces.renew()
 	e.errands.Renew()
 	e.errands.Elsewhere(e.env.Activations, func() any {
 		a, err := Activate(context.Background(), e.id, e.env)
@@ -209,6 +243,7 @@ func (e *Event) activate() {
 func (e *Event) activated(a Activation, err error) {
 	stash := e.stash
 	e.stash = nil
+	e.meter.activated(err)
 	if err != nil {
 		outcome := messages.Outcome_OUTCOME_UNAVAILABLE
 		var missing *messages.EventNotFoundError
@@ -227,6 +262,13 @@ func (e *Event) activated(a Activation, err error) {
 		}
 		e.farewell = outcome
 		e.endAfter(pauseAfterFailure)
+		return
+	}
+	if e.handingOver { // before anything has begun
+		for _, in := range stash {
+			e.turnAway(in.From)
+		}
+		e.end()
 		return
 	}
 	e.owner = NewOwner(e.id, a, e.env.Render)
@@ -257,6 +299,8 @@ func isBroken(err error) bool {
 // step the owner and do what it says. A panic means that memory and journal do not fit.
 func (e *Event) step(in Input) {
 	out, panicked := e.stepSafely(in)
+	e.meter.stepped(e.owner, in, &out)
+	e.traces.stepped(e.owner.Epoch(), in, out)
 	e.perform(out)
 	if panicked {
 		e.owner = nil
@@ -281,6 +325,7 @@ func (e *Event) stepSafely(in Input) (out Effects, panicked bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.env.Log.Error("event quarantined: its memory does not fit its journal", "event", e.id, "panic", p, "stack", string(debug.Stack()))
+			e.env.Metrics.panicked()
 			out, panicked = e.owner.End(fmt.Errorf("panic: %v", p)), true
 			if asked, ok := in.(Asked); ok {
 				out.Replies = append(out.Replies, Addressed{asked.From, &messages.Reply{Outcome: messages.Outcome_OUTCOME_UNAVAILABLE}})
@@ -299,7 +344,7 @@ func (e *Event) perform(out Effects) {
 		e.errands.Publish(e.env.Live, seatsMoved(e.id, out.Moved))
 	}
 	for _, r := range out.Replies {
-		if to, ok := r.To.(*actor.PID); ok && to != nil {
+		if to, ok := e.traces.replied(r.To, r.Reply.GetOutcome()).(*actor.PID); ok && to != nil {
 			e.root.Send(to, r.Reply)
 		}
 	}
@@ -307,12 +352,14 @@ func (e *Event) perform(out Effects) {
 		e.errands.Publish(e.env.Live, ordersChanged(e.id, ids))
 	}
 	if out.Commit != nil {
-		b := *out.Commit
-		e.errands.Elsewhere(e.env.Commits, func() any { return e.commit(b) }, func(err error) any { return Committed{Err: err} })
+		b, span := *out.Commit, e.traces.commit(out.Commit)
+		e.errands.Elsewhere(e.env.Commits, func() any { return span.committed(e.commit(b)) },
+			func(err error) any { return span.committed(Committed{Err: err}) })
 	}
 	for _, c := range out.Calls {
-		e.errands.Elsewhere(e.env.Calls, func() any { return Paid{e.pay(c)} },
-			func(err error) any { return Paid{CallResult{Op: c.Op, Err: err}} })
+		span := e.traces.call(c)
+		e.errands.Elsewhere(e.env.Calls, func() any { return Paid{span.paid(e.pay(span.context(), c))} },
+			func(err error) any { return Paid{span.paid(CallResult{Op: c.Op, Err: err})} })
 	}
 	if out.ProjectTo != 0 {
 		projector := e.projector
@@ -330,7 +377,8 @@ func ordersChanged(eventID string, ids []seatmap.OrderID) *messages.Live {
 }
 
 func (e *Event) reply(to Caller, outcome messages.Outcome) {
-	if pid, ok := to.(*actor.PID); ok && pid != nil {
+	e.env.Metrics.replied(outcome)
+	if pid, ok := e.traces.replied(to, outcome).(*actor.PID); ok && pid != nil {
 		e.root.Send(pid, &messages.Reply{Outcome: outcome})
 	}
 }
@@ -338,6 +386,7 @@ func (e *Event) reply(to Caller, outcome messages.Outcome) {
 // quarantine keeps a broken event from activating in a loop.
 func (e *Event) quarantine() {
 	e.phase = quarantined
+	e.meter.enter(quarantined)
 	e.errands.Renew()
 	e.stopTimer()
 	pause := min(quarantineMin<<min(e.quarantines, 10), quarantineMax)
@@ -352,6 +401,7 @@ func (e *Event) end() { e.endAfter(0) }
 
 func (e *Event) endAfter(pause time.Duration) {
 	e.phase = ended
+	e.meter.enter(ended)
 	e.errands.Renew()
 	e.owner = nil
 	e.stopTimer()
@@ -365,8 +415,15 @@ func (e *Event) endAfter(pause time.Duration) {
 	e.finishDrain()
 }
 
-func (e *Event) drain(from *actor.PID) {
+// errDrained ends an owner that has not finished in time: whoever waits for its answers finds them under the same key.
+var errDrained = errors.New("the event is handed over before all is finished")
+
+func (e *Event) drain(from *actor.PID, within time.Duration) {
 	e.drainers = append(e.drainers, from)
+	if within > 0 {
+		e.handingOver = true
+		e.errands.After(within, drainOver{})
+	}
 	switch e.phase {
 	case running:
 		e.owner.Drain()
@@ -379,7 +436,7 @@ func (e *Event) drain(from *actor.PID) {
 
 // drained ends the actor once the owner has nothing left to do.
 func (e *Event) drained() {
-	if len(e.drainers) > 0 && e.phase == running && e.owner.Idle() {
+	if len(e.drainers) > 0 && e.phase == running && (e.owner.Idle() || e.handingOver && e.owner.Settled()) {
 		e.end()
 	}
 }

@@ -200,11 +200,13 @@ func NewOwner(eventID string, a Activation, render Render) *Owner {
 // Epoch of the owner.
 func (o *Owner) Epoch() uint64 { return o.epoch }
 
-// Idle says that nothing is going on: no batch, no caller waiting, no open payment operation, the read model at the end.
-func (o *Owner) Idle() bool {
-	return o.flight == nil && o.forming.commands == 0 && len(o.waiters) == 0 && len(o.calls) == 0 &&
-		!o.projecting && o.projected >= o.committed
+// Settled says that nobody waits for anything: no batch, no caller, no open payment operation.
+func (o *Owner) Settled() bool {
+	return o.flight == nil && o.forming.commands == 0 && len(o.waiters) == 0 && len(o.calls) == 0
 }
+
+// Idle says that nothing at all is going on: it is settled, and the read model at the end.
+func (o *Owner) Idle() bool { return o.Settled() && !o.projecting && o.projected >= o.committed }
 
 // Step takes one input at a time not before the last one's and returns what must be done. A panic out of Step comes
 // from Apply, and means that memory and journal do not fit: the event must be quarantined.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +35,12 @@ func (n *Node) RunWaker(ctx context.Context, events, admissions due, log *slog.L
 			}
 		})
 	})
-	everySecond(ctx, events, log.With("of", "events"), func(ids []string) { w.wake(ctx, ids) })
+	ours := n.metrics.Due(func(ctx context.Context) ([]string, error) {
+		ids, err := events(ctx)
+		// Those of other nodes have wakers of their own.
+		return slices.DeleteFunc(ids, func(id string) bool { return !n.owns(name{owner, id}) }), err
+	})
+	everySecond(ctx, ours, log.With("of", "events"), func(ids []string) { w.wake(ctx, ids) })
 }
 
 // everySecond asks what is due and wakes that, until ctx ends.

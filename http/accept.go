@@ -26,15 +26,15 @@ type lingering struct {
 	connections *connections
 	over        <-chan struct{}
 	log         *slog.Logger
+	metrics     *Metrics
 	// logged is Accept's, which one goroutine calls.
 	logged time.Time
 }
 
 func (s *Server) lingering(l net.Listener, connectionsMax int) *lingering {
-	return &lingering{
-		Listener: l, over: s.base.Done(), log: s.Logger,
-		connections: &connections{max: connectionsMax, perAddress: s.ConnsPerIPMax, exempt: s.trusted},
-	}
+	cs := &connections{max: connectionsMax, perAddress: s.ConnsPerIPMax, exempt: s.trusted}
+	s.Metrics.listens(cs)
+	return &lingering{Listener: l, over: s.base.Done(), log: s.Logger, metrics: s.Metrics, connections: cs}
 }
 
 // Accept wraps TCP connections; others close as they always did.
@@ -53,6 +53,7 @@ func (l *lingering) Accept() (net.Conn, error) {
 		if refusal == nil {
 			return &lingeringConn{TCPConn: tcp, leave: sync.OnceFunc(leave)}, nil
 		}
+		l.metrics.turnedAway(refusal)
 		refuse(tcp, refusal)
 	}
 }

@@ -35,7 +35,8 @@ type eventCache struct {
 	reads singleflight.Group
 	kept  *otter.Cache[string, *browsed]
 	// drops counts them.
-	drops atomic.Uint64
+	drops   atomic.Uint64
+	metrics *Metrics
 }
 
 // browsed is an answer that many have in common. It never changes.
@@ -106,8 +107,10 @@ func (ec *eventCache) find(ctx context.Context, key string, read func(context.Co
 	drops, now := ec.drops.Load(), ec.now()
 	if b, ok := ec.kept.GetIfPresent(key); ok && b.drops == drops && now.Sub(b.asOf) < eventAgeMax &&
 		(b.turnsAt == 0 || now.UnixMilli() < b.turnsAt) {
+		ec.metrics.lookedForEvent(true)
 		return b, nil
 	}
+	ec.metrics.lookedForEvent(false)
 	// Nobody takes part in a read that began before the last drop.
 	v, err, _ := ec.reads.Do(strconv.FormatUint(drops, 10)+" "+key, func() (any, error) {
 		// No request ends before its time is up, so that it can be the first caller's context.

@@ -33,6 +33,7 @@ func (s *Server) readyz(c *fiber.Ctx) *problem {
 	if !s.draining.Load() {
 		err = s.Ready(ctx)
 	}
+	s.Metrics.ready(err)
 	if err != nil {
 		s.Logger.Info("http: not ready", slog.Any("cause", err))
 		return newProblem(codeUnavailable, "A purchase would not succeed now.").retry(retryAfterSeconds)

@@ -74,6 +74,7 @@ func (silent) Printf(string, ...any) {}
 func (s *Server) guard(rs routes) fasthttp.RequestHandler {
 	next := rs.app.Handler()
 	return func(ctx *fasthttp.RequestCtx) {
+		defer s.Metrics.answered(rs.authorize == nil, ctx, time.Now()) // the last: a panic is answered, too
 		defer func() {
 			if v := recover(); v != nil {
 				s.panicked(ctx, v)
@@ -118,6 +119,7 @@ func harmless(v any) string {
 }
 
 func (s *Server) panicked(ctx *fasthttp.RequestCtx, v any) {
+	s.Metrics.panicked()
 	s.Logger.Error("http: a handler panicked", slog.String("panic", harmless(v)), slog.String("stack", string(debug.Stack())))
 	ctx.Response.Reset()
 	ctx.Hijack(nil) // a stream that it has just been given to would not let the answer out
@@ -127,6 +129,7 @@ func (s *Server) panicked(ctx *fasthttp.RequestCtx, v any) {
 
 // malformed answers what never became a request. The connection is closed after it.
 func (s *Server) malformed(ctx *fasthttp.RequestCtx, rs routes, err error) {
+	defer s.Metrics.answered(rs.authorize == nil, ctx, time.Now())
 	var small *fasthttp.ErrSmallBuffer
 	var netErr net.Error
 	p := invalid(fault("", "malformed HTTP request"))

@@ -44,7 +44,7 @@ func (s *Server) getOrder(c *fiber.Ctx) *problem {
 	if p != nil {
 		return p
 	}
-	ctx, cancel := context.WithTimeout(s.base, askTimeMax)
+	ctx, cancel := context.WithTimeout(s.asking(c), askTimeMax)
 	defer cancel()
 	order, p := s.order(ctx, claims, orderID)
 	if p != nil {

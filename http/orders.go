@@ -137,7 +137,7 @@ func orderIDParam(c *fiber.Ctx) string {
 
 // answerOrder asks the event's owner and writes what it says.
 func (s *Server) answerOrder(c *fiber.Ctx, o *orderCall) *problem {
-	ctx, cancel := context.WithTimeout(s.base, askTimeMax)
+	ctx, cancel := context.WithTimeout(s.asking(c), askTimeMax)
 	defer cancel()
 	r := s.Engine.Ask(ctx, o.req)
 	switch answer := r.GetAnswer(); {

@@ -48,7 +48,7 @@ func (s *Server) patchEvent(c *fiber.Ctx) *problem {
 	if faults != nil {
 		return invalid(faults...)
 	}
-	r, p := s.command(&messages.Request{
+	r, p := s.command(c, &messages.Request{
 		EventId: eventID, Call: &messages.Request_Configure{Configure: &messages.Configure{Patch: patch}},
 	}, messages.Outcome_OUTCOME_CONFIGURED)
 	if p != nil {
@@ -115,7 +115,7 @@ func (s *Server) changeSeats(c *fiber.Ctx, done messages.Outcome, call func(*mes
 	}
 	req := &messages.Request{EventId: eventID}
 	call(req, seats)
-	if _, p := s.command(req, done); p != nil {
+	if _, p := s.command(c, req, done); p != nil {
 		return p
 	}
 	b := appendString([]byte(`{"eventId":`), eventID)
@@ -125,8 +125,8 @@ func (s *Server) changeSeats(c *fiber.Ctx, done messages.Outcome, call func(*mes
 }
 
 // command asks the event's owner for what the organiser wants done.
-func (s *Server) command(req *messages.Request, done messages.Outcome) (*messages.Reply, *problem) {
-	ctx, cancel := context.WithTimeout(s.base, askTimeMax)
+func (s *Server) command(c *fiber.Ctx, req *messages.Request, done messages.Outcome) (*messages.Reply, *problem) {
+	ctx, cancel := context.WithTimeout(s.asking(c), askTimeMax)
 	defer cancel()
 	r := s.Engine.Ask(ctx, req)
 	if r.GetOutcome() != done {
@@ -142,7 +142,7 @@ func (s *Server) report(c *fiber.Ctx) *problem {
 	if p != nil {
 		return p
 	}
-	r, p := s.command(&messages.Request{
+	r, p := s.command(c, &messages.Request{
 		EventId: eventID, Call: &messages.Request_GetReport{GetReport: &messages.GetReport{}},
 	}, messages.Outcome_OUTCOME_READ)
 	if p != nil {

@@ -24,6 +24,8 @@ type resource struct {
 	calls map[string]handler
 	// open: no authorization asked for, where the others need it.
 	open bool
+	// counted is Metrics'.
+	counted counted
 }
 
 // routes are the resources of one listener. Fiber finds the resource; methods and calls we tell apart ourselves, as
@@ -62,6 +64,7 @@ func (s *Server) publicRoutes() routes {
 
 func (s *Server) adminRoutes() routes {
 	return s.register(s.organiserOnly, append(append(profiles(), organisersPages()...), []*resource{
+		{pattern: "/metrics", methods: map[string]handler{"GET": newScrape(s.Metrics.gatherer(), s.Logger)}},
 		{pattern: "/api/admin/events", methods: map[string]handler{"POST": s.createEvent}},
 		{
 			pattern: "/api/admin/events/:id", methods: map[string]handler{"PATCH": s.patchEvent},
@@ -92,7 +95,8 @@ func (s *Server) register(authorize func(*fasthttp.RequestHeader) *problem, reso
 		return nil
 	})
 	for _, r := range resources {
-		rs.app.All(r.pattern, func(c *fiber.Ctx) error {
+		rs.app.All(r.pattern, s.traced(r, func(c *fiber.Ctx) error {
+			s.Metrics.routed(c.Context(), r)
 			if p := rs.serve(c, r); p != nil {
 				s.fail(c, r.pattern, p)
 			}
@@ -100,7 +104,7 @@ func (s *Server) register(authorize func(*fasthttp.RequestHeader) *problem, reso
 				c.Set(fiber.HeaderCacheControl, "no-store")
 			}
 			return nil
-		})
+		}))
 	}
 	return rs
 }

@@ -41,16 +41,19 @@ type seatMapCache struct {
 	byKey map[string]*encoded
 	keys  []string
 	bytes int
+
+	metrics *Metrics
 }
 
 // get renders at most once at a time: everyone else who comes for a seat map waits for it, which takes milliseconds.
 func (sc *seatMapCache) get(key string, render func() []byte) *encoded {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	if e := sc.byKey[key]; e != nil {
+	e := sc.byKey[key]
+	if sc.metrics.lookedForSeatMap(e != nil); e != nil {
 		return e
 	}
-	e := newEncoded(render())
+	e = newEncoded(render())
 	if len(e.plain) > seatMapCacheBytesMax {
 		return e
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+	"go.opentelemetry.io/otel/trace"
 
 	"boxoffice/http/hall"
 	"boxoffice/http/sse"
@@ -79,6 +80,12 @@ type Config struct {
 	Rand io.Reader
 	// Logger hears of answers 500 and above; default slog.Default.
 	Logger *slog.Logger
+	// Tracer makes the spans of requests to the API; nil: none. Which trace a request belongs to is believed of
+	// TrustedProxies alone, so that these must set or remove the header traceparent.
+	Tracer trace.Tracer
+	// Metrics count what the server does, and GET /metrics on the admin listener shows all that is in their registry; nil: nobody
+	// counts, and nothing is shown.
+	Metrics *Metrics
 }
 
 // TicketKey is the public half of a key that signs tickets.
@@ -110,7 +117,8 @@ type Server struct {
 	mu        sync.Mutex
 	listeners []net.Listener
 	// transport of streams; nil before the first.
-	transport *sse.Server
+	transport     *sse.Server
+	streamMetrics *sse.Metrics
 }
 
 // New makes a server that does not listen yet. It fails where the configuration would leave a door open.
@@ -152,14 +160,17 @@ func New(c Config) (*Server, error) {
 
 		clientSecret: c.TokenKeys.derive("boxoffice: clients' addresses"),
 	}
+	streams, halls, watched := c.Metrics.serves(s)
+	s.streamMetrics, s.events.metrics, s.seatMaps.metrics = streams, c.Metrics, c.Metrics
 	s.fitFiles()
 	s.watch = watch.New(watch.Config{
 		Sessions: c.Sessions, Subscriptions: c.Subscriptions, Order: s.watchedOrder,
 		AppendActive: s.appendActiveData, AppendEnded: appendEndedData, Now: c.Now, Logger: c.Logger,
+		Metrics: watched,
 	})
 	s.halls = hall.New(hall.Config{
 		Source: c.Halls, Subscriptions: c.Subscriptions, Sections: s.sections, Append: appendAvailability,
-		Pack: func(json []byte) any { return newEncoded(json) }, Now: c.Now, Logger: c.Logger,
+		Pack: func(json []byte) any { return newEncoded(json) }, Now: c.Now, Logger: c.Logger, Metrics: halls,
 	})
 	s.base, s.giveUp = context.WithCancel(context.Background())
 	s.public = s.listenerServer(s.publicRoutes(), publicBodyBytesMax, publicReadTimeMax)

@@ -89,7 +89,7 @@ func (s *Server) getSession(c *fiber.Ctx) *problem {
 // leave lets who waits out of the line; nobody else knows him yet. Who was let in ends at the event's owner first: once
 // the buyer hears of it, no order of theirs can begin.
 func (s *Server) leave(c *fiber.Ctx) *problem {
-	ctx, cancel := context.WithTimeout(s.base, askTimeMax)
+	ctx, cancel := context.WithTimeout(s.asking(c), askTimeMax)
 	defer cancel()
 	eventID, id, p := sessionIDParam(c)
 	if p != nil {

@@ -53,7 +53,7 @@ func (s *Server) streamAvailability(c *fiber.Ctx) *problem {
 	if err != nil {
 		return hallProblem(err)
 	}
-	return s.openStream(c, sse.Options{Address: address, Closed: w.Closed}, func(st *sse.Stream) { w.Open(st) })
+	return s.openStream(c, sse.Options{Kind: kindAvailability, Address: address, Closed: w.Closed}, func(st *sse.Stream) { w.Open(st) })
 }
 
 // streamSession goes on telling how a session stands. What media types the client accepts is not looked at, as nowhere.
@@ -73,7 +73,7 @@ func (s *Server) streamSession(c *fiber.Ctx) *problem {
 		return p
 	}
 	w := s.watch.Watch(session)
-	return s.openStream(c, sse.Options{Key: id, Address: address, Closed: w.Closed}, func(st *sse.Stream) { w.Open(st) })
+	return s.openStream(c, sse.Options{Kind: kindSession, Key: id, Address: address, Closed: w.Closed}, func(st *sse.Stream) { w.Open(st) })
 }
 
 // streamOrder goes on showing an order. Its token may stand in the address, as browsers' EventSource sends no header.
@@ -98,7 +98,7 @@ func (s *Server) streamOrder(c *fiber.Ctx) *problem {
 	}
 	body := orderAnswer(fiber.StatusOK, order).GetBody()
 	w := s.watch.WatchOrder(watch.OrderID{EventID: claims.EventID, SessionID: claims.SessionID, OrderID: orderID}, body, ended(order))
-	return s.openStream(c, sse.Options{Key: claims.SessionID, Address: address, Closed: w.Closed}, func(st *sse.Stream) { w.Open(st) })
+	return s.openStream(c, sse.Options{Kind: kindOrder, Key: claims.SessionID, Address: address, Closed: w.Closed}, func(st *sse.Stream) { w.Open(st) })
 }
 
 // streamBuyer is buyer with the token in the header or, where there is none, in the query.
@@ -188,7 +188,8 @@ func (s *Server) streams() *sse.Server {
 		return nil
 	}
 	if s.transport == nil {
-		s.transport = sse.New(sse.Config{StreamsMax: s.StreamsMax, StreamsPerAddressMax: s.StreamsPerIPMax, Panicked: func(v any) {
+		s.transport = sse.New(sse.Config{StreamsMax: s.StreamsMax, StreamsPerAddressMax: s.StreamsPerIPMax, Metrics: s.streamMetrics, Panicked: func(v any) {
+			s.Metrics.panicked()
 			s.Logger.Error("http: a stream panicked", slog.String("panic", harmless(v)), slog.String("stack", string(debug.Stack())))
 		}})
 	}

@@ -15,6 +15,7 @@ const headerReplayed = "Idempotent-Replayed"
 // writeProblem answers with p alone: nothing of an answer begun before stays.
 func writeProblem(ctx *fasthttp.RequestCtx, p *problem) {
 	ctx.Response.Reset()
+	ctx.SetUserValue(problemKey{}, p)
 	h := &ctx.Response.Header
 	// Caches may keep a 404, 405, 410 or 414 that does not say otherwise.
 	h.Set(fiber.HeaderCacheControl, "no-store")

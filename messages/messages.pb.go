@@ -340,6 +340,8 @@ type Request struct {
 	SessionId []byte `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// Required for order calls, absent otherwise.
 	Idempotency *Idempotency `protobuf:"bytes,3,opt,name=idempotency,proto3" json:"idempotency,omitempty"`
+	// W3C Trace Context's traceparent, where the request is traced; else empty.
+	Traceparent string `protobuf:"bytes,4,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	// Types that are valid to be assigned to Call:
 	//
 	//	*Request_CreateOrder
@@ -409,6 +411,13 @@ func (x *Request) GetIdempotency() *Idempotency {
 		return x.Idempotency
 	}
 	return nil
+}
+
+func (x *Request) GetTraceparent() string {
+	if x != nil {
+		return x.Traceparent
+	}
+	return ""
 }
 
 func (x *Request) GetCall() isRequest_Call {
@@ -3016,6 +3025,233 @@ func (x *SeatsMoved) GetOmitted() bool {
 	return false
 }
 
+// Elsewhere answers a Request that was not looked at: the node that got it does not own the event, or is letting it go.
+type Elsewhere struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Elsewhere) Reset() {
+	*x = Elsewhere{}
+	mi := &file_messages_messages_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Elsewhere) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Elsewhere) ProtoMessage() {}
+
+func (x *Elsewhere) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_messages_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Elsewhere.ProtoReflect.Descriptor instead.
+func (*Elsewhere) Descriptor() ([]byte, []int) {
+	return file_messages_messages_proto_rawDescGZIP(), []int{36}
+}
+
+// Release asks the node that owned an event until now to finish what it has begun and to let the event go.
+type Release struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	EventId string                 `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// The member that is to own it.
+	To            string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Release) Reset() {
+	*x = Release{}
+	mi := &file_messages_messages_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Release) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Release) ProtoMessage() {}
+
+func (x *Release) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_messages_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Release.ProtoReflect.Descriptor instead.
+func (*Release) Descriptor() ([]byte, []int) {
+	return file_messages_messages_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *Release) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *Release) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+// Released says that this node commits nothing more for the event.
+type Released struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Released) Reset() {
+	*x = Released{}
+	mi := &file_messages_messages_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Released) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Released) ProtoMessage() {}
+
+func (x *Released) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_messages_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Released.ProtoReflect.Descriptor instead.
+func (*Released) Descriptor() ([]byte, []int) {
+	return file_messages_messages_proto_rawDescGZIP(), []int{38}
+}
+
+// Ping asks a member whether it can be reached, and reaches back.
+type Ping struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The members that ask and that is meant: another process may have its address by now.
+	From          string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ping) Reset() {
+	*x = Ping{}
+	mi := &file_messages_messages_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ping) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ping) ProtoMessage() {}
+
+func (x *Ping) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_messages_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ping.ProtoReflect.Descriptor instead.
+func (*Ping) Descriptor() ([]byte, []int) {
+	return file_messages_messages_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Ping) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Ping) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+// Pong answers Ping.
+type Pong struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pong) Reset() {
+	*x = Pong{}
+	mi := &file_messages_messages_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pong) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pong) ProtoMessage() {}
+
+func (x *Pong) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_messages_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pong.ProtoReflect.Descriptor instead.
+func (*Pong) Descriptor() ([]byte, []int) {
+	return file_messages_messages_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *Pong) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
 type Report_CategoryLine struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -3031,7 +3267,7 @@ type Report_CategoryLine struct {
 
 func (x *Report_CategoryLine) Reset() {
 	*x = Report_CategoryLine{}
-	mi := &file_messages_messages_proto_msgTypes[36]
+	mi := &file_messages_messages_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3043,7 +3279,7 @@ func (x *Report_CategoryLine) String() string {
 func (*Report_CategoryLine) ProtoMessage() {}
 
 func (x *Report_CategoryLine) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[36]
+	mi := &file_messages_messages_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3115,7 +3351,7 @@ type SeatingPlan_Seat struct {
 
 func (x *SeatingPlan_Seat) Reset() {
 	*x = SeatingPlan_Seat{}
-	mi := &file_messages_messages_proto_msgTypes[38]
+	mi := &file_messages_messages_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3127,7 +3363,7 @@ func (x *SeatingPlan_Seat) String() string {
 func (*SeatingPlan_Seat) ProtoMessage() {}
 
 func (x *SeatingPlan_Seat) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[38]
+	mi := &file_messages_messages_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3188,7 +3424,7 @@ type SeatingPlan_Row struct {
 
 func (x *SeatingPlan_Row) Reset() {
 	*x = SeatingPlan_Row{}
-	mi := &file_messages_messages_proto_msgTypes[39]
+	mi := &file_messages_messages_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3200,7 +3436,7 @@ func (x *SeatingPlan_Row) String() string {
 func (*SeatingPlan_Row) ProtoMessage() {}
 
 func (x *SeatingPlan_Row) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[39]
+	mi := &file_messages_messages_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3240,7 +3476,7 @@ type SeatingPlan_Section struct {
 
 func (x *SeatingPlan_Section) Reset() {
 	*x = SeatingPlan_Section{}
-	mi := &file_messages_messages_proto_msgTypes[40]
+	mi := &file_messages_messages_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3252,7 +3488,7 @@ func (x *SeatingPlan_Section) String() string {
 func (*SeatingPlan_Section) ProtoMessage() {}
 
 func (x *SeatingPlan_Section) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[40]
+	mi := &file_messages_messages_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3292,7 +3528,7 @@ type SeatingPlan_Category struct {
 
 func (x *SeatingPlan_Category) Reset() {
 	*x = SeatingPlan_Category{}
-	mi := &file_messages_messages_proto_msgTypes[41]
+	mi := &file_messages_messages_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3304,7 +3540,7 @@ func (x *SeatingPlan_Category) String() string {
 func (*SeatingPlan_Category) ProtoMessage() {}
 
 func (x *SeatingPlan_Category) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_messages_proto_msgTypes[41]
+	mi := &file_messages_messages_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3338,12 +3574,13 @@ var File_messages_messages_proto protoreflect.FileDescriptor
 
 const file_messages_messages_proto_rawDesc = "" +
 	"\n" +
-	"\x17messages/messages.proto\x12\fboxoffice.v1\"\xd4\x06\n" +
+	"\x17messages/messages.proto\x12\fboxoffice.v1\"\xf6\x06\n" +
 	"\aRequest\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x02 \x01(\fR\tsessionId\x12;\n" +
-	"\vidempotency\x18\x03 \x01(\v2\x19.boxoffice.v1.IdempotencyR\vidempotency\x12>\n" +
+	"\vidempotency\x18\x03 \x01(\v2\x19.boxoffice.v1.IdempotencyR\vidempotency\x12 \n" +
+	"\vtraceparent\x18\x04 \x01(\tR\vtraceparent\x12>\n" +
 	"\fcreate_order\x18\n" +
 	" \x01(\v2\x19.boxoffice.v1.CreateOrderH\x00R\vcreateOrder\x121\n" +
 	"\areserve\x18\v \x01(\v2\x15.boxoffice.v1.ReserveH\x00R\areserve\x121\n" +
@@ -3593,7 +3830,18 @@ const file_messages_messages_proto_rawDesc = "" +
 	"\x04held\x18\x05 \x03(\rR\x04held\x12\x12\n" +
 	"\x04sold\x18\x06 \x03(\rR\x04sold\x12\x18\n" +
 	"\ablocked\x18\a \x03(\rR\ablocked\x12\x18\n" +
-	"\aomitted\x18\b \x01(\bR\aomitted*\xaa\t\n" +
+	"\aomitted\x18\b \x01(\bR\aomitted\"\v\n" +
+	"\tElsewhere\"4\n" +
+	"\aRelease\x12\x19\n" +
+	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\"\n" +
+	"\n" +
+	"\bReleased\"*\n" +
+	"\x04Ping\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\"\x1a\n" +
+	"\x04Pong\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from*\xaa\t\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15OUTCOME_ORDER_CREATED\x10\x01\x12\x1a\n" +
@@ -3671,7 +3919,7 @@ func file_messages_messages_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_messages_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_messages_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 42)
+var file_messages_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_messages_messages_proto_goTypes = []any{
 	(Outcome)(0),                 // 0: boxoffice.v1.Outcome
 	(OrderStatus)(0),             // 1: boxoffice.v1.OrderStatus
@@ -3712,12 +3960,17 @@ var file_messages_messages_proto_goTypes = []any{
 	(*Progress)(nil),             // 36: boxoffice.v1.Progress
 	(*OrdersChanged)(nil),        // 37: boxoffice.v1.OrdersChanged
 	(*SeatsMoved)(nil),           // 38: boxoffice.v1.SeatsMoved
-	(*Report_CategoryLine)(nil),  // 39: boxoffice.v1.Report.CategoryLine
-	nil,                          // 40: boxoffice.v1.Report.OrdersEntry
-	(*SeatingPlan_Seat)(nil),     // 41: boxoffice.v1.SeatingPlan.Seat
-	(*SeatingPlan_Row)(nil),      // 42: boxoffice.v1.SeatingPlan.Row
-	(*SeatingPlan_Section)(nil),  // 43: boxoffice.v1.SeatingPlan.Section
-	(*SeatingPlan_Category)(nil), // 44: boxoffice.v1.SeatingPlan.Category
+	(*Elsewhere)(nil),            // 39: boxoffice.v1.Elsewhere
+	(*Release)(nil),              // 40: boxoffice.v1.Release
+	(*Released)(nil),             // 41: boxoffice.v1.Released
+	(*Ping)(nil),                 // 42: boxoffice.v1.Ping
+	(*Pong)(nil),                 // 43: boxoffice.v1.Pong
+	(*Report_CategoryLine)(nil),  // 44: boxoffice.v1.Report.CategoryLine
+	nil,                          // 45: boxoffice.v1.Report.OrdersEntry
+	(*SeatingPlan_Seat)(nil),     // 46: boxoffice.v1.SeatingPlan.Seat
+	(*SeatingPlan_Row)(nil),      // 47: boxoffice.v1.SeatingPlan.Row
+	(*SeatingPlan_Section)(nil),  // 48: boxoffice.v1.SeatingPlan.Section
+	(*SeatingPlan_Category)(nil), // 49: boxoffice.v1.SeatingPlan.Category
 }
 var file_messages_messages_proto_depIdxs = []int32{
 	4,  // 0: boxoffice.v1.Request.idempotency:type_name -> boxoffice.v1.Idempotency
@@ -3753,15 +4006,15 @@ var file_messages_messages_proto_depIdxs = []int32{
 	27, // 30: boxoffice.v1.Event.waiting_room:type_name -> boxoffice.v1.WaitingRoom
 	30, // 31: boxoffice.v1.Event.sale:type_name -> boxoffice.v1.Sale
 	2,  // 32: boxoffice.v1.SettingsPatch.status:type_name -> boxoffice.v1.EventStatus
-	39, // 33: boxoffice.v1.Report.categories:type_name -> boxoffice.v1.Report.CategoryLine
-	40, // 34: boxoffice.v1.Report.orders:type_name -> boxoffice.v1.Report.OrdersEntry
-	44, // 35: boxoffice.v1.SeatingPlan.categories:type_name -> boxoffice.v1.SeatingPlan.Category
-	43, // 36: boxoffice.v1.SeatingPlan.sections:type_name -> boxoffice.v1.SeatingPlan.Section
+	44, // 33: boxoffice.v1.Report.categories:type_name -> boxoffice.v1.Report.CategoryLine
+	45, // 34: boxoffice.v1.Report.orders:type_name -> boxoffice.v1.Report.OrdersEntry
+	49, // 35: boxoffice.v1.SeatingPlan.categories:type_name -> boxoffice.v1.SeatingPlan.Category
+	48, // 36: boxoffice.v1.SeatingPlan.sections:type_name -> boxoffice.v1.SeatingPlan.Section
 	36, // 37: boxoffice.v1.Live.progress:type_name -> boxoffice.v1.Progress
 	37, // 38: boxoffice.v1.Live.orders:type_name -> boxoffice.v1.OrdersChanged
 	38, // 39: boxoffice.v1.Live.seats:type_name -> boxoffice.v1.SeatsMoved
-	41, // 40: boxoffice.v1.SeatingPlan.Row.seats:type_name -> boxoffice.v1.SeatingPlan.Seat
-	42, // 41: boxoffice.v1.SeatingPlan.Section.rows:type_name -> boxoffice.v1.SeatingPlan.Row
+	46, // 40: boxoffice.v1.SeatingPlan.Row.seats:type_name -> boxoffice.v1.SeatingPlan.Seat
+	47, // 41: boxoffice.v1.SeatingPlan.Section.rows:type_name -> boxoffice.v1.SeatingPlan.Row
 	42, // [42:42] is the sub-list for method output_type
 	42, // [42:42] is the sub-list for method input_type
 	42, // [42:42] is the sub-list for extension type_name
@@ -3801,7 +4054,7 @@ func file_messages_messages_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_messages_proto_rawDesc), len(file_messages_messages_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   42,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -24,6 +24,10 @@ const (
 
 // Up brings the database at url to the newest schema. It is safe to call from several processes at once: goose's
 // session lock lets one of them work. Each file is one transaction, so a failed one changes nothing.
+//
+// The first server of a new version runs it while those of the version before are at work. So from 00007 on a migration
+// expands: it adds what the new version needs and leaves all that the version before reads, writes and calls, with locks
+// that last for milliseconds. What nobody uses any more goes with the version after that.
 func Up(ctx context.Context, url string) error {
 	return with(url, func(p *goose.Provider) error {
 		_, err := p.Up(ctx)

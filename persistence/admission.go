@@ -11,8 +11,9 @@ import (
 
 // Admissions to events, by one node.
 type Admissions struct {
-	db   *DB
-	node string
+	db     *DB
+	node   string
+	member bool // as of a Journal
 }
 
 // Admissions of the database, in the name of the node.
@@ -39,11 +40,14 @@ limit $1`
 )
 
 // Claim makes the node the one who admits to the event: from its return on, an Admit of an older epoch is fenced. Who is
-// frozen in the middle of one has its connection ended, as by Journal.Claim. *messages.EventNotFoundError where there is
-// no such event.
+// frozen in the middle of one has its connection ended, as by Journal.Claim, whose errors it has, too.
 func (a *Admissions) Claim(ctx context.Context, eventID string) (messages.AdmissionClaim, error) {
 	var c messages.AdmissionClaim
-	if err := a.db.claim(ctx, claimAdmissionStatement, eventID, a.node, &c.Epoch, &c.PerSecond); err != nil {
+	claim, statement := a.db.claim, claimAdmissionStatement
+	if a.member {
+		claim, statement = a.db.claimAsMember, claimAdmissionAsMemberStatement
+	}
+	if err := claim(ctx, statement, eventID, a.node, &c.Epoch, &c.PerSecond); err != nil {
 		return messages.AdmissionClaim{}, fmt.Errorf("admission: %w", err)
 	}
 	return c, nil

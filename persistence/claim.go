@@ -30,6 +30,15 @@ update event_owner set epoch = epoch + 1, node_id = $2
 where event_id = $1
 returning epoch, last_seq, now_ms()`
 
+	// The rules are in the functions: see the migrations.
+	claimAsMemberStatement = `
+select standing, coalesce(epoch, 0), coalesce(last_seq, 0), coalesce(at, 0)
+from claim_event($1, $2)`
+
+	claimAdmissionAsMemberStatement = `
+select standing, coalesce(epoch, 0), coalesce(rate, 0)
+from claim_admission($1, $2)`
+
 	evictStatement = `
 select count(pg_terminate_backend(a.pid))
 from unnest(pg_blocking_pids($1)) as b (pid)
@@ -37,16 +46,43 @@ join pg_stat_activity a using (pid)
 where a.application_name like $2 || '%'`
 )
 
+// MemberJournal is the journal as a member of the cluster writes it: its claims succeed only while the member's lease is
+// good, by the database's clock.
+func (db *DB) MemberJournal(memberID string) *Journal {
+	return &Journal{db: db, node: memberID, member: true}
+}
+
+// MemberAdmissions are admissions in the name of a member of the cluster, whose claims are as those of MemberJournal.
+func (db *DB) MemberAdmissions(memberID string) *Admissions {
+	return &Admissions{db: db, node: memberID, member: true}
+}
+
 // Claim makes the node the owner of the event: from its return on nothing of an older epoch is committed. An old owner
 // that holds the row for longer than claimPatience, frozen in the middle of its commit, has its connection terminated
-// by the server, which undoes that commit. *messages.EventNotFoundError where there is no such event.
+// by the server, which undoes that commit. *messages.EventNotFoundError where there is no such event, and
+// *messages.NotMemberError for a member that has been taken out or whose lease is over: nothing is changed then.
 func (j *Journal) Claim(ctx context.Context, eventID string) (messages.Claim, error) {
 	var c messages.Claim
-	err := j.db.claim(ctx, claimStatement, eventID, j.node, &c.Epoch, &c.LastSeq, &c.Now)
-	if err != nil {
+	claim, statement := j.db.claim, claimStatement
+	if j.member {
+		claim, statement = j.db.claimAsMember, claimAsMemberStatement
+	}
+	if err := claim(ctx, statement, eventID, j.node, &c.Epoch, &c.LastSeq, &c.Now); err != nil {
 		return messages.Claim{}, err
 	}
 	return c, nil
+}
+
+// claimAsMember runs a statement that says first whether the member may claim at all.
+func (db *DB) claimAsMember(ctx context.Context, statement, eventID, memberID string, into ...any) error {
+	var standing bool
+	if err := db.claim(ctx, statement, eventID, memberID, append([]any{&standing}, into...)...); err != nil {
+		return err
+	}
+	if !standing {
+		return &messages.NotMemberError{ID: memberID}
+	}
+	return nil
 }
 
 // claim runs the statement that raises the event's epoch, and ends our own connections that block it for too long.

@@ -1,5 +1,5 @@
 // Package persistence keeps boxoffice's state in Postgres: the journal with its fence, the catalogue, the read model,
-// sessions, the mock payment provider's ledger, and the lock of the one server.
+// sessions, the mock payment provider's ledger, who is a member of the cluster, and the lock that keeps versions apart.
 //
 // What it guarantees:
 //
@@ -8,7 +8,9 @@
 //  3. The read model never moves backwards, and never past the journal (ReadModel.Project).
 //  4. Places in a waiting room are dense and unique (Sessions.Join), and admitted in their order, by the admission that
 //     claimed the event last, never more at once or in a second than its settings allow (Admissions.Admit).
-//  5. Every error says the operation. What is not one of the named errors leaves open whether a write took effect.
+//  5. Who is a member of the cluster is one sequence of views, and only a member whose lease is good claims (Roster,
+//     DB.MemberJournal, DB.MemberAdmissions).
+//  6. Every error says the operation. What is not one of the named errors leaves open whether a write took effect.
 package persistence
 
 import (
@@ -86,6 +88,7 @@ type DB struct {
 	plans  planCache
 	joins  *batcher[*joinCall] // by event
 	ledger *batcher[*ledgerCall]
+	roster *Roster
 	// pages holds one for each page of events that is being looked up.
 	pages chan struct{}
 }
@@ -137,6 +140,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		}
 		*p.pool = pool
 	}
+	db.roster = newRoster(db)
 	if err := db.Ping(ctx); err != nil {
 		db.Close()
 		return nil, err
@@ -179,6 +183,9 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // Close waits for what is being done and closes all connections.
 func (db *DB) Close() {
+	if db.roster != nil {
+		db.roster.close()
+	}
 	for _, p := range db.pools() {
 		if p != nil {
 			p.Close()

@@ -13,8 +13,9 @@ import (
 
 // Journal is the log of events, written for one node.
 type Journal struct {
-	db   *DB
-	node string
+	db     *DB
+	node   string
+	member bool // node is a member of the cluster, and claims only as long as its lease is good
 }
 
 // Journal as the node writes it; node names the owner in event_owner.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/singleflight"
@@ -34,6 +35,8 @@ type planCache struct {
 	recent list.List                // most recently used first
 	seats  int
 	flight singleflight.Group
+	// hits and misses are for metrics.
+	hits, misses atomic.Uint64
 }
 
 type planEntry struct {
@@ -72,8 +75,10 @@ func (c *planCache) put(eventID string, p *plan) {
 // plan of the event, read once however many ask at once. *messages.EventNotFoundError where there is no such event.
 func (db *DB) plan(ctx context.Context, eventID string) (*plan, error) {
 	if p := db.plans.get(eventID); p != nil {
+		db.plans.hits.Add(1)
 		return p, nil
 	}
+	db.plans.misses.Add(1)
 	// Read on behalf of all who wait: one of them giving up must not fail the others.
 	wait := db.plans.flight.DoChan(eventID, func() (any, error) {
 		p, err := db.readPlan(context.WithoutCancel(ctx), eventID)

@@ -6,6 +6,7 @@ import (
 
 	"boxoffice/actors"
 	"boxoffice/actors/admission"
+	"boxoffice/cluster"
 	"boxoffice/http"
 	"boxoffice/migrations"
 	"boxoffice/persistence/memory"
@@ -21,9 +22,11 @@ var (
 	_ http.Records     = (*Records)(nil)
 	_ http.Halls       = (*Halls)(nil)
 	_ admission.Rooms  = (*Admissions)(nil)
+	_ cluster.Roster   = (*Roster)(nil)
 	_ actors.Journal   = (*memory.Journal)(nil)
 	_ actors.ReadModel = (*memory.ReadModel)(nil)
 	_ actors.Catalogue = (*memory.Catalogue)(nil)
+	_ cluster.Roster   = (*memory.Roster)(nil)
 )
 
 // Goal: servers that start at once do not trip over each other's migrations, and a database that is up to date stays

@@ -67,6 +67,8 @@ type Redis struct {
 	// ratesAway is when Take may ask again, in ns since opened; 0: it is not known to be away.
 	ratesAway atomic.Int64
 	opened    time.Time
+	// heard is when a subscription last gave a sign of life, in ns since opened; 0: never.
+	heard atomic.Int64
 
 	liveDropped, liveUnreadable                                       atomic.Uint64
 	policySaid, announceSaid, publishSaid, listenSaid, unreadableSaid seldom

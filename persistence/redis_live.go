@@ -125,6 +125,7 @@ func (r *Redis) listen(ctx context.Context, heard func(*messages.Live), well fun
 			return fmt.Errorf("listen: %w", err)
 		}
 		well()
+		r.heard.Store(int64(time.Since(r.opened)))
 		if m, ok := got.(*redis.Message); ok {
 			r.hear(m, heard)
 		}

@@ -38,6 +38,9 @@ func TestPostgresRestart(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer lock.Release()
+			if _, err := db.Roster().Join(t.Context(), journaltest.Member("a"), time.Hour); err != nil {
+				t.Fatal(err)
+			}
 			l := startLoad(t, db)
 			l.until(t, 50)
 			if err := restart(t.Context(), pg); err != nil {
@@ -49,6 +52,12 @@ func TestPostgresRestart(t *testing.T) {
 			for !lock.Held() {
 				if err := db.Ping(t.Context()); err != nil {
 					t.Fatal(err)
+				}
+			}
+			for renewed := false; !renewed; {
+				m, err := db.Roster().Renew(t.Context(), "a", time.Hour, nil)
+				if renewed = err == nil; renewed && (m.View != 1 || len(m.Members) != 1) {
+					t.Errorf("the cluster has become %+v", m)
 				}
 			}
 			took := time.Since(back)
@@ -151,28 +160,55 @@ func (l *load) check(t *testing.T, db *DB) {
 	}
 }
 
-// Goal: one server a database. Method: a second asks, and is told who has it; the first lets go, and the second has it.
+// Goal: servers run side by side, but not beside one of the version before, nor beside whoever changes the schema alone; who
+// is turned away is told by whom. Method: one after the other asks; the version before takes the same lock, alone.
 func TestServerLock(t *testing.T) {
 	t.Parallel()
-	db, url := open(t)
-	second := openAt(t, url, Options{Name: "second"})
-	lock, err := db.HoldServerLock(t.Context())
-	if err != nil || !lock.Held() {
-		t.Fatal(err)
+	first, url := open(t)
+	second, importer := openAt(t, url, Options{Name: "second"}), openAt(t, url, Options{Name: "import"})
+	before := outsider(t, url)
+	const lockOfBefore = `select pg_try_advisory_lock($1)`
+	taken := func() (got bool) {
+		t.Helper()
+		if err := before.QueryRow(t.Context(), lockOfBefore, serverLockKey).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		return got
 	}
-	var locked *ServerLockedError
-	if _, err := second.HoldServerLock(t.Context()); !errors.As(err, &locked) || locked.Application != "boxoffice-server-lock" {
-		t.Fatalf("the second: %v, want who has the lock", err)
+	refused := func(hold func(context.Context) (*ServerLock, error), by string) {
+		t.Helper()
+		var locked *ServerLockedError
+		if _, err := hold(t.Context()); !errors.As(err, &locked) || locked.Application != by {
+			t.Fatalf("%v, want that %q has the lock", err, by)
+		}
 	}
-	lock.Release()
-	<-lock.Done()
-	if lock.Held() || lock.Err() != nil {
-		t.Errorf("released: held %v, %v", lock.Held(), lock.Err())
+	hold := func(hold func(context.Context) (*ServerLock, error)) *ServerLock {
+		t.Helper()
+		lock, err := hold(t.Context())
+		if err != nil || !lock.Held() {
+			t.Fatal(err)
+		}
+		return lock
 	}
-	if lock, err = second.HoldServerLock(t.Context()); err != nil {
-		t.Fatal(err)
+	a, b := hold(first.HoldServerLock), hold(second.HoldServerLock)
+	refused(importer.HoldServerLockAlone, "boxoffice-server-lock")
+	a.Release()
+	<-a.Done()
+	if a.Held() || a.Err() != nil {
+		t.Errorf("released: held %v, %v", a.Held(), a.Err())
 	}
-	lock.Release()
+	refused(importer.HoldServerLockAlone, "boxoffice-second-lock")
+	if taken() {
+		t.Error("the version before began beside a server of today")
+	}
+	b.Release()
+	alone := hold(importer.HoldServerLockAlone)
+	refused(first.HoldServerLock, "boxoffice-import-lock")
+	alone.Release()
+	for !taken() { // its session has yet to end
+		runtime.Gosched()
+	}
+	refused(first.HoldServerLock, before.Config().RuntimeParams["application_name"])
 }
 
 // Goal: a server that loses the lock's connection has the lock again soon, and hears it when somebody else was faster.

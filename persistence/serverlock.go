@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// serverLockKey is the advisory lock of the one server of a database: "boxoffic" in ASCII.
+// serverLockKey is the advisory lock of the servers of a database: "boxoffic" in ASCII.
 const serverLockKey int64 = 0x626f786f66666963
 
 const (
@@ -24,16 +25,20 @@ const (
 )
 
 const (
-	lockServerStatement = `select pg_try_advisory_lock($1)`
+	lockSharedStatement = `select pg_try_advisory_lock_shared($1)`
+	lockAloneStatement  = `select pg_try_advisory_lock($1)`
 
-	// An advisory lock's key of 64 bits stands in pg_locks in two halves.
+	// An advisory lock's key of 64 bits stands in pg_locks in two halves. Our own session from before comes last: where it is
+	// the first one, nobody else has the lock.
 	lockHolderStatement = `
 select a.pid, a.application_name, coalesce(host(a.client_addr), 'this machine')
 from pg_locks l
 join pg_stat_activity a using (pid)
 where l.locktype = 'advisory' and l.granted and l.objsubid = 1
     and l.database = (select oid from pg_database where datname = current_database())
-    and (l.classid::bigint << 32) | l.objid::bigint = $1`
+    and (l.classid::bigint << 32) | l.objid::bigint = $1
+order by a.pid = $2, a.backend_start
+limit 1`
 
 	lockSessionStatement = `select extract(epoch from backend_start)::text from pg_stat_activity where pid = pg_backend_pid()`
 
@@ -43,7 +48,8 @@ select pg_terminate_backend(pid) from pg_stat_activity
 where pid = $1 and extract(epoch from backend_start)::text = $2`
 )
 
-// ServerLockedError says that another server works on this database, and which.
+// ServerLockedError says that another server works on this database, and which; of several, the one that has done so for
+// longest.
 type ServerLockedError struct {
 	PID         uint32 // of its session in Postgres
 	Application string // its application_name
@@ -57,10 +63,12 @@ func (e *ServerLockedError) Error() string {
 // errLockMoves says that whoever had the lock, perhaps we ourselves in a session that is ending, is just giving it up.
 var errLockMoves = errors.New("the lock is just being given up")
 
-// ServerLock makes this the only server of its database. It is an advisory lock of a session of its own, and says how
-// things stand; what keeps two servers apart when it is lost is the epoch of each event.
+// ServerLock is shared by the servers of a database. Versions from before there were several servers hold it alone: they
+// and those of today exclude each other, and so does whoever changes the schema with nobody at work. It is an advisory lock
+// of a session of its own, and says how things stand; what keeps two servers apart is the epoch of each event.
 type ServerLock struct {
 	db     *DB
+	alone  bool
 	cancel context.CancelFunc
 	done   chan struct{}
 
@@ -76,10 +84,20 @@ type lockSession struct {
 	started string
 }
 
-// HoldServerLock takes the lock, waiting up to serverLockWaitMax for a server that is just ending. *ServerLockedError
-// where another server has it. Where the connection is lost later, the lock is taken anew as soon as Postgres is back.
+// HoldServerLock takes the lock beside other servers, waiting up to serverLockWaitMax for one that is just ending.
+// *ServerLockedError where somebody has it alone. Where the connection is lost later, the lock is taken anew as soon as
+// Postgres is back.
 func (db *DB) HoldServerLock(ctx context.Context) (*ServerLock, error) {
-	l := &ServerLock{db: db, done: make(chan struct{})}
+	return db.holdServerLock(ctx, false)
+}
+
+// HoldServerLockAlone is as HoldServerLock, but *ServerLockedError where any server runs; none can begin meanwhile.
+func (db *DB) HoldServerLockAlone(ctx context.Context) (*ServerLock, error) {
+	return db.holdServerLock(ctx, true)
+}
+
+func (db *DB) holdServerLock(ctx context.Context, alone bool) (*ServerLock, error) {
+	l := &ServerLock{db: db, alone: alone, done: make(chan struct{})}
 	deadline := time.Now().Add(serverLockWaitMax)
 	for {
 		err := l.take(ctx)
@@ -97,17 +115,18 @@ func (db *DB) HoldServerLock(ctx context.Context) (*ServerLock, error) {
 	return l, nil
 }
 
-// Held says that as far as we know nobody else has the lock: its connection stands.
+// Held says that as far as we know we have the lock: its connection stands.
 func (l *ServerLock) Held() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.held
 }
 
-// Done is closed when the lock is over for good: released, or somebody else took it while our connection was lost.
+// Done is closed when the lock is over for good: released, or somebody else took it in our way
+// while our connection was lost.
 func (l *ServerLock) Done() <-chan struct{} { return l.done }
 
-// Err is nil until Done is closed and after Release; *ServerLockedError where somebody else took the lock.
+// Err is nil until Done is closed and after Release; *ServerLockedError where somebody else took the lock in our way.
 func (l *ServerLock) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -169,11 +188,11 @@ func (l *ServerLock) watch(ctx context.Context) {
 	}
 }
 
-// take connects and takes the lock. *ServerLockedError where somebody else has it.
+// take connects and takes the lock. *ServerLockedError where somebody else has it in our way.
 func (l *ServerLock) take(ctx context.Context) error {
 	ctx, done := context.WithTimeout(ctx, serverLockStepMax)
 	defer done()
-	conn, err := l.db.connect(ctx, l.db.name+"-lock")
+	conn, err := l.db.connect(ctx, map[string]string{"application_name": l.db.name + "-lock"})
 	if err != nil {
 		return err
 	}
@@ -193,13 +212,18 @@ func (l *ServerLock) lock(ctx context.Context, conn *pgx.Conn) (lockSession, err
 	if err != nil {
 		return lockSession{}, fmt.Errorf("end our session of before: %w", err)
 	}
+	statement := lockSharedStatement
+	if l.alone {
+		statement = lockAloneStatement
+	}
 	var ours bool
-	if err := conn.QueryRow(ctx, lockServerStatement, serverLockKey).Scan(&ours); err != nil {
+	if err := conn.QueryRow(ctx, statement, serverLockKey).Scan(&ours); err != nil {
 		return lockSession{}, fmt.Errorf("try the lock: %w", err)
 	}
 	if !ours {
 		holder := new(ServerLockedError)
-		err := conn.QueryRow(ctx, lockHolderStatement, serverLockKey).Scan(&holder.PID, &holder.Application, &holder.Host)
+		err := conn.QueryRow(ctx, lockHolderStatement, serverLockKey, l.session.pid).
+			Scan(&holder.PID, &holder.Application, &holder.Host)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			return lockSession{}, errLockMoves
@@ -230,10 +254,10 @@ func (l *ServerLock) drop() {
 	}
 }
 
-// connect opens a connection outside the pools.
-func (db *DB) connect(ctx context.Context, name string) (*pgx.Conn, error) {
+// connect opens a connection outside the pools, set as those for commits are but for what is in set.
+func (db *DB) connect(ctx context.Context, set map[string]string) (*pgx.Conn, error) {
 	c := db.commits.Config().ConnConfig
-	c.RuntimeParams = map[string]string{"application_name": name}
+	maps.Copy(c.RuntimeParams, set)
 	return pgx.ConnectConfig(ctx, c)
 }
 

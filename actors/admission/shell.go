@@ -38,6 +38,8 @@ type Env struct {
 	// waits nearly always.
 	Claims, Admissions, Pulls actors.Pool
 	Log                       *slog.Logger
+	// Metrics count what is done; nil: nobody does.
+	Metrics *Metrics
 	// Ended is called when an admission's actor does nothing more, and again when it stops.
 	Ended func(eventID string, self *actor.PID)
 }
@@ -75,6 +77,10 @@ func (a *Actor) Receive(c actor.Context) {
 	defer func() {
 		if p := recover(); p != nil {
 			a.env.Log.Error("admission's actor starts anew after a panic", "event", a.id, "panic", p, "stack", string(debug.Stack()))
+			a.env.Metrics.panicked()
+			if a.admission != nil {
+				a.env.Metrics.began(-1)
+			}
 			panic(p)
 		}
 	}()
@@ -84,6 +90,7 @@ func (a *Actor) Receive(c actor.Context) {
 		a.self, a.root = c.Self(), c.ActorSystem().Root
 		a.errands = actors.NewErrands(c, a.env.Clock, a.log)
 		a.admission = New(a.id, a.env.Demand != nil)
+		a.env.Metrics.began(1)
 		a.step(Started{})
 	case Poke:
 		a.step(Poked{})
@@ -115,6 +122,7 @@ func (a *Actor) step(in Input) {
 	if a.admission == nil {
 		return
 	}
+	a.env.Metrics.took(in)
 	out, panicked := a.stepSafely(in)
 	a.perform(out)
 	switch {
@@ -139,6 +147,7 @@ func (a *Actor) stepSafely(in Input) (out Effects, panicked bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			a.log.Error("admission ended by a panic", "panic", p, "stack", string(debug.Stack()))
+			a.env.Metrics.panicked()
 			out, panicked = Effects{}, true
 		}
 	}()
@@ -190,6 +199,7 @@ func (a *Actor) stopTimer() {
 // pause is over finds this one.
 func (a *Actor) end(pause time.Duration) {
 	a.admission = nil
+	a.env.Metrics.began(-1)
 	a.errands.Renew()
 	a.stopTimer()
 	id, self, ended := a.id, a.self, a.env.Ended
@@ -243,7 +253,9 @@ func (a *Actor) admit(m messages.Admit) Admitted {
 	ctx, cancel := context.WithTimeout(context.Background(), admitTimeout)
 	defer cancel()
 	failpoint.Hit("before-admit")
+	begun := a.env.Metrics.elapsed()
 	r, err := a.env.Rooms.Admit(ctx, m)
+	a.env.Metrics.admit(begun, r, err)
 	if err != nil {
 		a.log.Warn("nobody admitted, as far as is known", "error", err)
 	} else if r.Count > 0 {

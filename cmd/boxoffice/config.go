@@ -20,6 +20,7 @@ type config struct {
 	ticketKeys   http.Keys
 	paymentDelay time.Duration
 	limits       limits
+	cluster      clusterConfig
 }
 
 // paymentDelayMax is how long the engine waits for the payment provider: one that always takes longer would never be
@@ -52,6 +53,9 @@ func loadConfig(getenv func(string) string) (config, error) {
 	}
 	var fault error
 	if c.limits, fault = loadLimits(getenv); fault != nil {
+		faults = append(faults, fault)
+	}
+	if c.cluster, fault = loadCluster(getenv); fault != nil {
 		faults = append(faults, fault)
 	}
 	keys := getenv("BOXOFFICE_TOKEN_KEYS")

@@ -222,14 +222,14 @@ func minorUnits(amount, code string) (int64, error) {
 // amountMax keeps parsing from overflowing; what a price may be is checked with the other settings.
 const amountMax = int64(1) << 60
 
-// migrateAlone brings the schema up to date where it is not, but never under a running server, which is of another
-// version then.
+// migrateAlone brings the schema up to date where it is not, but never under a running server, which is of an older version
+// then: how the schema changes under that is for whoever replaces the servers to decide, not for an import.
 func migrateAlone(ctx context.Context, db *persistence.DB, url string) error {
 	current, err := migrations.Current(ctx, url)
 	if err != nil || current {
 		return err
 	}
-	lock, err := db.HoldServerLock(ctx)
+	lock, err := db.HoldServerLockAlone(ctx)
 	var locked *persistence.ServerLockedError
 	switch {
 	case errors.As(err, &locked):

@@ -4,6 +4,8 @@
 //	boxoffice import    creates an event from a seating plan
 //	boxoffice plan      writes a seating plan for trials
 //	boxoffice verify    compares the journal with everything that is derived from it
+//	boxoffice certs     makes certificates for the nodes of a cluster
+//	boxoffice health    asks the server beside it whether it is ready
 package main
 
 import (
@@ -37,6 +39,8 @@ const usage = `usage: boxoffice COMMAND
   import FILE --event ID …    create an event from pretix seating-plan JSON (FILE - is standard input)
   plan stadium [--seats N]    write a stadium as such JSON, for trials
   verify [--event ID]         replay journals and compare them with read model, tickets and payment ledger
+  certs DIR [--nodes N]       make a CA and certificates, with which nodes prove to each other that they are nodes
+  health                      ask the server of the same environment whether it is ready, for container engines
 
 Settings come from the environment: see README.md, "Configuration". "boxoffice import --help" lists its flags.
 `
@@ -70,6 +74,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, problems io.Writ
 		return plan(args[1:], out, problems)
 	case "verify":
 		return verify(ctx, args[1:], out, problems)
+	case "certs":
+		return certs(args[1:], out, problems)
+	case "health":
+		return health(ctx, out)
 	case "help", "-h", "--help":
 		fmt.Fprint(out, usage)
 		return nil

@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
-	"sync"
 	"time"
 
 	"boxoffice/actors"
@@ -23,12 +20,6 @@ import (
 )
 
 const (
-	// A server that is told to end does so within 10 s, whatever hangs: requestsMax is for the requests that are being
-	// answered, drainMax for those and the events together, closeMax for giving back lock and connections. What is not
-	// done by then is found in the journal by the next server, as after a crash.
-	requestsMax = 7500 * time.Millisecond
-	drainMax    = 8500 * time.Millisecond
-	closeMax    = time.Second
 	// commitsMax at once is what the database has connections for; a commit waits in the pool's queue. activationsMax at
 	// once leave connections to everybody else, however many events are asked for the first time.
 	commitsMax     = 16
@@ -47,7 +38,7 @@ const (
 	queuedMax = 65_536
 )
 
-// serve answers HTTP until ctx ends, then drains.
+// serve answers HTTP until ctx ends, then hands over what this node owns, and drains.
 func serve(ctx context.Context, logs io.Writer) error {
 	c, err := loadConfig(os.Getenv)
 	if err != nil {
@@ -75,8 +66,14 @@ func serve(ctx context.Context, logs io.Writer) error {
 		closeWithin(log, live.close, db.Close)
 		return err
 	}
-	defer closeWithin(log, live.close, lock.Release, db.Close)
-	// Not before the lock is held: another version may be at work.
+	self := newMember(c)
+	tracer, stopTracing, err := startTracing(ctx, log, self.ID)
+	if err != nil {
+		closeWithin(log, live.close, lock.Release, db.Close)
+		return err
+	}
+	defer closeWithin(log, live.close, lock.Release, db.Close, stopTracing)
+	// Not before the lock is held: a version that does not share its database may be at work.
 	if err := migrations.Up(ctx, c.databaseURL); err != nil {
 		return fmt.Errorf("bringing the database up to date: %w", err)
 	}
@@ -86,128 +83,75 @@ func serve(ctx context.Context, logs io.Writer) error {
 		return fmt.Errorf("ticket keys: %w", err)
 	}
 	clock := cluster.NewClock()
-	node := cluster.NewNode(newEnv(db, signer, live, clock, c, log), newRooms(db, live, clock, log), lock.Held)
-	server, err := newServer(c, db, live.redis, node, signer, lock, log)
-	if err != nil {
+	s := &serving{
+		config: c, db: db, live: live, lock: lock, log: log, self: self, clock: clock, tracer: tracer,
+		metrics: newMetrics(db, live.redis, clock),
+	}
+	s.node = cluster.NewNode(s.events(signer), s.rooms(), lock.Held)
+	s.node.Observe(s.metrics.node, tracer)
+	if s.server, err = s.newServer(signer); err != nil {
 		return err
 	}
-	live.server.Store(server)
-	return answer(ctx, c, db, live, lock, node, server, log)
+	live.server.Store(s.server)
+	return s.run(ctx)
 }
 
-// newEnv wires what event actors have of the world.
-func newEnv(db *persistence.DB, signer *ticket.Signer, live actors.Publisher, clock actors.Clock, c config, log *slog.Logger) actors.Env {
+// events wires what event actors have of the world.
+func (s *serving) events(signer *ticket.Signer) actors.Env {
 	return actors.Env{
-		Journal:     db.Journal(nodeID()),
-		ReadModel:   db.ReadModel(),
-		Provider:    payment.NewMock(db.Ledger(), payment.MockConfig{Delay: c.paymentDelay, Wait: wait}),
+		Journal:     s.db.MemberJournal(s.self.ID),
+		ReadModel:   s.db.ReadModel(),
+		Provider:    payment.NewMock(s.db.Ledger(), payment.MockConfig{Delay: s.config.paymentDelay, Wait: wait}),
 		Issuer:      signer,
 		Render:      http.Render,
-		Live:        live,
-		Clock:       clock,
+		Live:        s.live,
+		Clock:       s.clock,
 		Activations: cluster.NewPool(activationsMax, queuedMax),
 		Commits:     cluster.NewPool(commitsMax, queuedMax),
 		Calls:       cluster.NewPool(callsMax, queuedMax),
 		Projections: cluster.NewPool(projectionsMax, queuedMax),
-		Log:         log,
+		Log:         s.log,
+		Metrics:     s.metrics.events,
+		Tracer:      s.tracer,
 	}
 }
 
-// newRooms wires what admissions have of it.
-func newRooms(db *persistence.DB, live *live, clock actors.Clock, log *slog.Logger) admission.Env {
+// rooms wires what admissions have of it.
+func (s *serving) rooms() admission.Env {
 	env := admission.Env{
-		Rooms: db.Admissions(nodeID()),
-		Live:  live, Clock: clock,
+		Rooms: s.db.MemberAdmissions(s.self.ID),
+		Live:  s.live, Clock: s.clock,
 		Claims:     cluster.NewPool(activationsMax, queuedMax),
 		Admissions: cluster.NewPool(admissionsMax, queuedMax),
 		Pulls:      cluster.NewPool(pullsMax, acksQueuedMax),
-		Log:        log,
+		Log:        s.log,
+		Metrics:    s.metrics.admission,
 	}
-	if live.redis != nil {
-		env.Demand = live.redis
+	if s.live.redis != nil {
+		env.Demand = s.live.redis
 	}
 	return env
 }
 
-func nodeID() string {
-	host, _ := os.Hostname()
-	return host
-}
-
-func newServer(
-	c config, db *persistence.DB, redis *persistence.Redis, node *cluster.Node, signer *ticket.Signer, lock *persistence.ServerLock, log *slog.Logger,
-) (*http.Server, error) {
+func (s *serving) newServer(signer *ticket.Signer) (*http.Server, error) {
 	keys := make([]http.TicketKey, 0, len(signer.PublicKeys()))
 	for _, k := range signer.PublicKeys() {
 		keys = append(keys, http.TicketKey{KeyID: k.ID, PublicKey: k.Key})
 	}
+	c, db, redis := s.config, s.db, s.live.redis
 	config := http.Config{
-		Engine: node, Catalogue: db.Catalogue(), Halls: db.Halls(redis), Organiser: actors.NewOrganiser(db.Catalogue()),
+		Engine: s.node, Catalogue: db.Catalogue(), Halls: db.Halls(redis), Organiser: actors.NewOrganiser(db.Catalogue()),
 		Sessions: db.Sessions(), Records: db.Records(),
-		TokenKeys: c.tokenKeys, TicketKeys: keys, AdminToken: c.adminToken, Logger: log,
+		TokenKeys: c.tokenKeys, TicketKeys: keys, AdminToken: c.adminToken, Logger: s.log,
 		JoinsPerMinutePerIP: c.limits.joins, OrdersPerMinutePerSession: c.limits.orders,
 		SessionsPerIPMax: c.limits.sessions, StreamsMax: c.limits.streams, StreamsPerIPMax: c.limits.streamsPerIP,
 		ConnsPerIPMax: c.limits.conns, TrustedProxies: c.limits.proxies,
-		Ready: func(ctx context.Context) error {
-			if !lock.Held() {
-				return errors.New("the server lock is not held")
-			}
-			return db.Ping(ctx)
-		},
+		Ready: s.ready, Metrics: s.metrics.http, Tracer: s.tracer,
 	}
 	if redis != nil {
 		config.Subscriptions, config.Rates = redis, redis
 	}
 	return http.New(config)
-}
-
-// answer HTTP and wake what is due, until ctx ends, the lock is lost for good, or a listener fails.
-func answer(
-	ctx context.Context, c config, db *persistence.DB, live *live, lock *persistence.ServerLock, node *cluster.Node, server *http.Server, log *slog.Logger,
-) error {
-	public, err := net.Listen("tcp", c.httpAddr)
-	if err != nil {
-		return fmt.Errorf("BOXOFFICE_HTTP_ADDR: %w", err)
-	}
-	admin, err := net.Listen("tcp", c.adminAddr)
-	if err != nil {
-		return errors.Join(fmt.Errorf("BOXOFFICE_ADMIN_ADDR: %w", err), public.Close())
-	}
-	waking, stopWaking := context.WithCancel(ctx)
-	var background sync.WaitGroup
-	background.Go(func() { node.RunWaker(waking, db.Due, db.AdmissionsDue, log) })
-	background.Go(func() { live.listen(waking) })
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(public, admin) }()
-	log.Info("serving", "http", public.Addr().String(), "admin", admin.Addr().String())
-
-	select {
-	case <-ctx.Done():
-	case err = <-served:
-	case <-lock.Done():
-		err = lock.Err()
-	}
-	log.Info("draining")
-	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainMax)
-	defer cancel()
-	requests, cancel := context.WithTimeout(draining, requestsMax)
-	defer cancel()
-	stopWaking()
-	if e := server.Shutdown(requests); e != nil {
-		log.Warn("requests given up", "error", e)
-	}
-	node.Drain(draining)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		background.Wait()
-	}()
-	select {
-	case <-stopped:
-	case <-draining.Done(): // it waits for an activation that hangs
-	}
-	log.Info("drained")
-	return err
 }
 
 // closeWithin closes one after the other, and leaves to the kernel what takes longer than closeMax in all: a database that

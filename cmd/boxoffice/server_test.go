@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -40,6 +41,9 @@ type server struct {
 	database string
 	env      []string
 	client   *nethttp.Client
+	// wrap is a command that runs the server, and dial how it is reached then.
+	wrap []string
+	dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu          sync.Mutex
 	child       *embedded.Child
@@ -49,8 +53,13 @@ type server struct {
 
 // newServer makes one that does not run yet.
 func newServer(t testing.TB, b *binary, database string, env ...string) *server {
-	transport := &nethttp.Transport{MaxIdleConnsPerHost: 512}
-	s := &server{t: t, binary: b, database: database, env: env}
+	s := &server{t: t, binary: b, database: database, env: env, dial: new(net.Dialer).DialContext}
+	transport := &nethttp.Transport{
+		MaxIdleConnsPerHost: 512,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return s.dial(ctx, network, address)
+		},
+	}
 	s.client = &nethttp.Client{Transport: s.judged(transport), Timeout: answerMax}
 	t.Cleanup(func() {
 		s.kill()
@@ -93,8 +102,17 @@ func (s *server) run(env ...string) {
 
 // tryRun fails where the server ends before it answers.
 func (s *server) tryRun(env ...string) error {
+	if err := s.launch(env...); err != nil {
+		return err
+	}
+	return s.serves(patience)
+}
+
+// launch its process.
+func (s *server) launch(env ...string) error {
 	log := &serverLog{serving: make(chan [2]string, 1)}
-	cmd := exec.Command(s.binary.path(s.t), "serve")
+	command := slices.Concat(s.wrap, []string{s.binary.path(s.t), "serve"})
+	cmd := exec.Command(command[0], command[1:]...)
 	// What comes last counts.
 	cmd.Env = environ(slices.Concat([]string{
 		"DATABASE_URL=" + s.database, "BOXOFFICE_HTTP_ADDR=127.0.0.1:0", "BOXOFFICE_ADMIN_ADDR=127.0.0.1:0",
@@ -108,6 +126,16 @@ func (s *server) tryRun(env ...string) error {
 	s.mu.Lock()
 	s.child, s.log = child, log
 	s.mu.Unlock()
+	return nil
+}
+
+// serves waits until what was launched answers.
+func (s *server) serves(within time.Duration) error {
+	s.mu.Lock()
+	child, log := s.child, s.log
+	s.mu.Unlock()
+	late := time.NewTimer(within)
+	defer late.Stop()
 	select {
 	case at := <-log.serving:
 		s.mu.Lock()
@@ -116,7 +144,7 @@ func (s *server) tryRun(env ...string) error {
 		return nil
 	case <-child.Done():
 		return fmt.Errorf("the server ended at its start: %w:\n%s", child.Err(), log)
-	case <-time.After(patience):
+	case <-late.C:
 		return fmt.Errorf("the server does not serve:\n%s", log)
 	}
 }
@@ -151,7 +179,9 @@ func (s *server) terminate() (time.Duration, int) {
 
 // ended looks at what the server has said, once it is gone.
 func (s *server) ended() {
+	s.mu.Lock()
 	log := s.log.String()
+	s.mu.Unlock()
 	for _, fault := range []string{"DATA RACE", "panicked", "quarantined", "goroutine "} {
 		if strings.Contains(log, fault) {
 			s.t.Errorf("the server's log tells of %q:\n%s", fault, log)

@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,7 +68,9 @@ func (s *server) resume(path, lastEventID string, heard func(told)) (*stream, er
 func (s *server) listenWith(path, header string, heard func(told)) (*stream, error) {
 	public, _ := s.at()
 	host := strings.TrimPrefix(public, "http://")
-	conn, err := net.DialTimeout("tcp", host, answerMax)
+	ctx, cancel := context.WithTimeout(context.Background(), answerMax)
+	defer cancel()
+	conn, err := s.dial(ctx, "tcp", host)
 	if err != nil {
 		return nil, err
 	}

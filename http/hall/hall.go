@@ -85,6 +85,8 @@ type Config struct {
 	Now func() time.Time
 	// Logger hears when reads begin to fail, and when they succeed again.
 	Logger *slog.Logger
+	// Metrics count; nil: nobody does.
+	Metrics *Metrics
 }
 
 // Halls is safe for use by several goroutines. Make it with New; it has no goroutine while there is no hall.
@@ -172,6 +174,7 @@ func (hs *Halls) Loaded(eventID string) *Hall {
 		return nil
 	}
 	cache.GetIfPresent(eventID) // it was looked at
+	hs.Metrics.looked(true)
 	return h
 }
 
@@ -181,6 +184,7 @@ func (hs *Halls) Find(ctx context.Context, eventID string) (*Hall, error) {
 	if h := hs.Loaded(eventID); h != nil {
 		return h, nil
 	}
+	hs.Metrics.looked(false)
 	hs.mu.Lock()
 	h := hs.find(eventID)
 	hs.mu.Unlock()

@@ -18,6 +18,7 @@ type health struct {
 
 // note what came of a read. Nobody is told of what the halls' own end broke off.
 func (s *health) note(hs *Halls, err error) {
+	hs.Metrics.read(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch now := time.Now(); {

@@ -97,6 +97,7 @@ func (hs *Halls) abandon(h *Hall) {
 	h.progress()
 	h.mu.Unlock()
 	if first {
+		hs.Metrics.back()
 		hs.Logger.Warn("http: a hall's journal went back, as if the database was restored: its seats are read anew",
 			slog.String("event", h.eventID), slog.Uint64("version", version))
 	}

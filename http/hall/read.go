@@ -26,6 +26,7 @@ func (hs *Halls) mend(h *Hall) {
 		return
 	}
 	hs.gaps[h] = struct{}{}
+	hs.Metrics.gap()
 	if !hs.repairing {
 		hs.repairing = true
 		hs.wg.Go(hs.repair)

@@ -51,10 +51,14 @@ type Config struct {
 	StreamsPerAddressMax int
 	// Panicked is told what a callback panicked with; that stream ends, the others go on. nil: the process ends.
 	Panicked func(v any)
+	// Metrics count streams; nil: nobody does.
+	Metrics *Metrics
 }
 
 // Options are of one stream.
 type Options struct {
+	// Kind is what Metrics count the stream by: the index of a name of NewMetrics.
+	Kind uint8
 	// Key is whose stream it is: StreamsPerKeyMax counts by it. The zero key is nobody's and is not counted.
 	Key [16]byte
 	// Address is where it comes from: StreamsPerAddressMax counts by it. The zero address is not counted.

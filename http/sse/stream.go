@@ -48,6 +48,7 @@ type Stream struct {
 	slot     int32
 	turn     int32 // of the slot
 	received int32 // bytes, by the poller alone
+	kind     uint8
 
 	mu       sync.Mutex
 	attached bool // the connection is ours
@@ -172,6 +173,7 @@ const retryDisplaced = "retry: 30000\n\n"
 // displace ends the stream for another of its key.
 func (st *Stream) displace() {
 	st.server.displaced.Add(1)
+	st.server.Metrics.displaced(st)
 	if !st.giveUp() {
 		st.End([]byte(retryDisplaced))
 	}
@@ -204,6 +206,7 @@ func (st *Stream) took(n int) {
 	if n == 0 {
 		return
 	}
+	st.server.Metrics.sent(st, n)
 	st.moved = st.server.tick.Load()
 	st.sent += n
 	whole := 0

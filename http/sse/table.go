@@ -27,6 +27,7 @@ func (s *Server) room(address [16]byte) (err error) {
 		return nil
 	}
 	s.refused.Add(1)
+	s.Metrics.refused(err)
 	return err
 }
 
@@ -53,7 +54,7 @@ func (s *Server) enter(o Options) (st, displaced *Stream, err error) {
 		t.addresses[o.Address]++
 	}
 	t.turns++
-	st = &Stream{server: s, closed: o.Closed, key: o.Key, address: o.Address, turn: t.turns, busy: true, moved: s.tick.Load()}
+	st = &Stream{server: s, closed: o.Closed, key: o.Key, kind: o.Kind, address: o.Address, turn: t.turns, busy: true, moved: s.tick.Load()}
 	if n := len(t.free); n > 0 {
 		st.slot, t.free = t.free[n-1], t.free[:n-1]
 		t.slots[st.slot] = st

@@ -134,6 +134,7 @@ func (s *Server) attach(st *Stream, conn net.Conn, head []byte, opened func(*Str
 	st.attached, st.conn, st.raw = true, conn, raw
 	st.append(head)
 	st.mu.Unlock()
+	s.Metrics.opened(st)
 	s.mu.Lock()
 	draining := s.draining
 	s.mu.Unlock()
@@ -181,6 +182,7 @@ func (s *Server) finish(st *Stream) {
 		_ = c.SetLinger(0)
 	}
 	_ = st.conn.Close()
+	s.Metrics.ended(st)
 	switch st.why {
 	case causeSlow:
 		s.slow.Add(1)

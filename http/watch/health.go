@@ -21,6 +21,7 @@ type health struct {
 
 // note what came of a read. Nobody is told of what the hub's own end broke off.
 func (s *health) note(h *Hub, err error) {
+	h.Metrics.read(s.of, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch now := time.Now(); {

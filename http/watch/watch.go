@@ -62,6 +62,8 @@ type Config struct {
 	Now func() time.Time
 	// Logger hears when reads begin to fail, and when they succeed again.
 	Logger *slog.Logger
+	// Metrics count; nil: nobody does.
+	Metrics *Metrics
 }
 
 // Hub is safe for use by several goroutines. Make it with New; it has no goroutine while nobody watches.

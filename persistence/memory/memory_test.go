@@ -3,7 +3,9 @@ package memory_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"boxoffice/messages"
 	"boxoffice/persistence/journaltest"
@@ -42,6 +44,22 @@ func TestJournal(t *testing.T) {
 				var d *messages.DoubleSaleError
 				return errors.As(err, &d)
 			},
+		}
+	})
+}
+
+// Goal: the roster in memory is held to the same rules as Postgres'. Method: the conformance suite.
+func TestRoster(t *testing.T) {
+	journaltest.RunRoster(t, func(*testing.T) journaltest.RosterFixture {
+		var now atomic.Int64
+		now.Store(journaltest.Base)
+		db := memory.New(now.Load)
+		roster := memory.NewRoster(db)
+		return journaltest.RosterFixture{
+			Roster:    func() journaltest.Roster { return roster },
+			Pass:      func(_ testing.TB, d time.Duration) { now.Add(d.Milliseconds()) },
+			Journal:   func(node string) journaltest.Journal { return db.Journal(node) },
+			Catalogue: db.Catalogue(),
 		}
 	})
 }

@@ -1,0 +1,135 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"boxoffice/actors"
+	"boxoffice/messages"
+)
+
+const (
+	// doorID is the one actor of a node that others may send to.
+	doorID = "door"
+	// handOverMax is how long an event that is handed over may take to finish what it has begun: its batch, and a payment
+	// provider that answers as it should. Meanwhile nobody is served, so it is short.
+	handOverMax = 1500 * time.Millisecond
+	// takeOverMax is how long a new owner waits for the one before: that may be stuck, and epochs keep them apart anyway.
+	takeOverMax = 2 * time.Second
+	// yieldedFor is how long an event that was asked for is left to who asked, while we have yet to hear of the change
+	// that made it his.
+	yieldedFor = 2 * time.Second
+)
+
+// door takes what other nodes send. It waits for nothing.
+type door struct{ node *Node }
+
+// Receive one message of another node; what it may be is checked before (wire_guard.go).
+func (d door) Receive(c actor.Context) {
+	n, from := d.node, c.Sender()
+	if from == nil {
+		return
+	}
+	switch m := c.Message().(type) {
+	case *messages.Request:
+		if n.inFlight.Add(1) > inFlightNodeMax {
+			n.inFlight.Add(-1)
+			n.send(from, outcome(messages.Outcome_OUTCOME_OVERLOADED), nil)
+			return
+		}
+		go func() {
+			defer n.inFlight.Add(-1)
+			n.send(from, n.serve(m), nil)
+		}()
+	case *messages.Release:
+		go func() {
+			n.release(m)
+			n.send(from, &messages.Released{}, nil)
+		}()
+	case *messages.Ping:
+		if m.GetTo() == n.self {
+			n.send(from, &messages.Pong{From: n.self}, nil)
+		}
+	}
+}
+
+// serve a request of another node, if its event belongs here, beyond doubt: else nobody looks at it, and who asks may find
+// its owner later.
+func (n *Node) serve(r *messages.Request) proto.Message {
+	if !n.owns(name{owner, r.GetEventId()}) || !n.alive() {
+		n.refresh()
+		n.metrics.Elsewhere()
+		return &messages.Elsewhere{}
+	}
+	deadline := time.NewTimer(askTimeout)
+	defer deadline.Stop()
+	reply, v := n.askHere(r, deadline.C)
+	if v != answered {
+		return &messages.Elsewhere{}
+	}
+	return reply
+}
+
+// release an event to who is to own it, and return once nothing of ours will be committed to it any more.
+func (n *Node) release(m *messages.Release) {
+	who := name{owner, m.GetEventId()}
+	n.yield(who, m.GetTo())
+	n.refresh()
+	begun := time.Now()
+	if r := n.letGo(who); r != nil {
+		<-r.done
+		n.metrics.Released(nil, time.Since(begun))
+	}
+}
+
+// takeOver asks the node that owned the event until now, if it is still there, to let it go. Whatever comes of it, who
+// claims the event afterwards is its owner.
+func (n *Node) takeOver(ctx context.Context, eventID string) {
+	if n.roster == nil {
+		return
+	}
+	before, err := n.roster.Owner(ctx, eventID)
+	if err != nil {
+		return // the claim will fail as well, and say so
+	}
+	from := n.now().peer(before)
+	if from == nil || from.ID == n.self {
+		return
+	}
+	begun := time.Now()
+	most := time.NewTimer(takeOverMax)
+	defer most.Stop()
+	broken := from.link.lost()
+	b := n.newInbox()
+	defer b.close()
+	n.send(n.doorOf(from), &messages.Release{EventId: eventID, To: n.self}, b.pid)
+	select {
+	case <-b.got:
+		n.metrics.HandedOver(nil, time.Since(begun))
+		n.env.Log.Info("event taken over", "event", eventID, "from", from.Name, "took", time.Since(begun).Round(time.Millisecond))
+	case <-most.C:
+		n.metrics.HandedOver(context.DeadlineExceeded, time.Since(begun))
+		n.env.Log.Warn("event not let go in time: it is claimed all the same", "event", eventID, "from", from.Name)
+	case <-broken:
+	case <-from.gone:
+	case <-ctx.Done():
+	}
+}
+
+// letGo tells an actor of ours to finish, once; nil where there is none.
+func (n *Node) letGo(who name) *resident {
+	n.mu.Lock()
+	r := n.actors[who]
+	first := r != nil && !r.lettingGo
+	if first {
+		r.lettingGo = true
+	}
+	n.mu.Unlock()
+	if first {
+		n.system.Root.RequestWithCustomSender(r.pid, actors.Drain{Within: handOverMax}, n.nobody)
+	}
+	return r
+}
