@@ -19,7 +19,7 @@ RACE := -gcflags=google.golang.org/grpc/grpclog/...=-race=false
 # The race detector is the one exception.
 export CGO_ENABLED ?= 0
 
-.PHONY: help run build image test race lint operate bench generate fresh
+.PHONY: help run build image test race ahead lint operate bench generate fresh
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F"|" '{ printf "%-12s %s\n", $$1, $$2 }'
@@ -44,6 +44,10 @@ test: ## run all tests, on private Postgres and Redis servers and in Chromium (P
 race: ## run all tests under the race detector; needs a C compiler
 	@scripts/need cc postgres redis chromium axe 'netns?'
 	CGO_ENABLED=1 go test -race $(RACE) $(PKG)
+
+ahead: ## compile what race and operate need
+	-CGO_ENABLED=1 go build -race $(RACE) ./...
+	cd scripts/tools/packaging && go test -exec true .
 
 lint: ## run the linters and check that generated code is up to date with buf's rules
 	$(LINT) run $(PKG)

@@ -73,8 +73,8 @@ func (o *Owner) run(c *openCall, out *Effects) {
 
 // paid takes note of the provider's answer, or of its silence.
 func (o *Owner) paid(r CallResult) {
-	c, ok := o.calls[r.Op.Order]
-	if !ok || !c.running || c.op.Kind != r.Op.Kind || c.op.Attempt != r.Op.Attempt {
+	c := o.calls[r.Op.Order]
+	if !o.waitsFor(r.Op) || !c.running {
 		return // an answer to a question that is no longer open
 	}
 	if r.Command == nil {
@@ -100,6 +100,12 @@ func (o *Owner) paid(r CallResult) {
 		return
 	}
 	o.tellWaiter(r.Op.Order, o.finish(result))
+}
+
+// waitsFor an answer about the operation.
+func (o *Owner) waitsFor(op seatmap.Operation) bool {
+	c, ok := o.calls[op.Order]
+	return ok && c.op.Kind == op.Kind && c.op.Attempt == op.Attempt
 }
 
 // retryIn makes a call again after a pause.

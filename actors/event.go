@@ -216,7 +216,9 @@ func (e *Event) completed(of any) {
 		}
 	case drainOver:
 		if e.phase == running {
-			e.perform(e.owner.End(errDrained))
+			out := e.owner.End(errDrained)
+			e.env.Metrics.sent(out.Replies)
+			e.perform(out)
 			e.end()
 		}
 	case idleCheck:
@@ -385,6 +387,10 @@ func (e *Event) reply(to Caller, outcome messages.Outcome) {
 
 // quarantine keeps a broken event from activating in a loop.
 func (e *Event) quarantine() {
+	if len(e.drainers) > 0 { // the next owner will see
+		e.end()
+		return
+	}
 	e.phase = quarantined
 	e.meter.enter(quarantined)
 	e.errands.Renew()
@@ -393,7 +399,6 @@ func (e *Event) quarantine() {
 	e.quarantines++
 	e.env.Log.Error("event quarantined", "event", e.id, "for", pause)
 	e.errands.After(pause, timeUp{})
-	e.finishDrain()
 }
 
 // end takes no more requests, and stops once no straggler is to be expected.
@@ -428,7 +433,9 @@ func (e *Event) drain(from *actor.PID, within time.Duration) {
 	case running:
 		e.owner.Drain()
 		e.drained()
-	case quarantined, ended:
+	case quarantined:
+		e.end() // after its time it would take the event back
+	case ended:
 		e.finishDrain()
 	case activating: // activated goes on
 	}

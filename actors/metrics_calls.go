@@ -25,7 +25,7 @@ type operationKey struct {
 type openOperation struct {
 	key     operationKey
 	since   time.Duration
-	unknown bool // the last call got no answer
+	unknown bool // no call has been heard, and one has ended
 }
 
 func (ops *openOperations) of(k seatmap.OperationKind) *operationsOfKind {
@@ -35,8 +35,7 @@ func (ops *openOperations) of(k seatmap.OperationKind) *operationsOfKind {
 // asked notes a call that is about to be made.
 func (ops *openOperations) asked(op seatmap.Operation, now time.Duration) {
 	k, key := ops.of(op.Kind), operationKey{op.Order, op.Attempt}
-	if o, ok := k.open[key]; ok {
-		k.know(o)
+	if _, ok := k.open[key]; ok { // it is as unknown as before, until it is heard
 		return
 	}
 	if k.open == nil {
@@ -47,28 +46,21 @@ func (ops *openOperations) asked(op seatmap.Operation, now time.Duration) {
 	k.line = append(k.line, o)
 }
 
-// know that a call of the operation is under way, or has been answered.
-func (k *operationsOfKind) know(o openOperation) {
-	if o.unknown {
-		o.unknown = false
-		k.unknown--
-		k.open[o.key] = o
-	}
-}
-
-// ended notes what became of a call.
-func (ops *openOperations) ended(r CallResult) {
-	k := ops.of(r.Op.Kind)
-	o, ok := k.open[operationKey{r.Op.Order, r.Op.Attempt}]
+// ended notes what became of a call: whether its operation is still open, for the owner.
+func (ops *openOperations) ended(op seatmap.Operation, open bool) {
+	k := ops.of(op.Kind)
+	o, ok := k.open[operationKey{op.Order, op.Attempt}]
 	switch {
 	case !ok:
-	case r.Command == nil && !o.unknown:
+	case !open:
+		delete(k.open, o.key)
+		if o.unknown {
+			k.unknown--
+		}
+	case !o.unknown:
 		o.unknown = true
 		k.unknown++
 		k.open[o.key] = o
-	case r.Command != nil:
-		k.know(o)
-		delete(k.open, o.key)
 	}
 }
 

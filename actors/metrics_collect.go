@@ -21,7 +21,7 @@ var (
 	waitersDesc = prometheus.NewDesc("boxoffice_payment_waiters", "Callers that wait for the payment provider.", nil, nil)
 	ordersDesc  = prometheus.NewDesc("boxoffice_orders", "Orders that have not ended, by status. All but pending hold seats.", []string{"status"}, nil)
 	openDesc    = prometheus.NewDesc("boxoffice_payment_operations_open",
-		"Payment operations that have not ended, by kind and state: calling, or unknown where the last call got no answer.", []string{"kind", "state"}, nil)
+		"Payment operations that have not ended, by kind and state: calling for the first time, or unknown once a call got no answer, until one does.", []string{"kind", "state"}, nil)
 	oldestDesc = prometheus.NewDesc("boxoffice_payment_operation_oldest_seconds",
 		"Age of the oldest open payment operation, since this node asked first; 0: none.", []string{"kind"}, nil)
 	behindDesc    = prometheus.NewDesc("boxoffice_projection_lag_entries", "Journal entries that the read model lacks, of all events.", nil, nil)

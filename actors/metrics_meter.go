@@ -163,7 +163,7 @@ func (t *meter) stepped(o *Owner, in Input, out *Effects) {
 		}
 	case Paid:
 		m.failed(in.Result.Err)
-		t.calls.ended(in.Result)
+		t.calls.ended(in.Result.Op, o.waitsFor(in.Result.Op))
 	case Projected:
 		t.projected(o, in)
 	case Asked, Due:

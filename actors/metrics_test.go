@@ -110,6 +110,8 @@ func (m *meters) counts(before, want map[string]float64) {
 type mute struct {
 	payment.Provider
 	silent atomic.Bool
+	// onLookUp is called by each look-up, unless it is nil.
+	onLookUp func()
 }
 
 func (p *mute) Authorize(ctx context.Context, r payment.AuthorizeRequest) (string, error) {
@@ -120,6 +122,9 @@ func (p *mute) Authorize(ctx context.Context, r payment.AuthorizeRequest) (strin
 }
 
 func (p *mute) LookUp(ctx context.Context, key string) (payment.Result, error) {
+	if p.onLookUp != nil {
+		p.onLookUp()
+	}
 	if p.silent.Load() {
 		return payment.Result{}, payment.ErrUnknown
 	}
@@ -218,13 +223,42 @@ func TestFaultsAreCounted(t *testing.T) {
 	})
 }
 
+// An answer of the provider's that cannot be taken note of, for a bug, ends nothing: its operation grows older while it is
+// asked for again, or nobody would be told of the money.
+func TestPaymentThatCannotBeNotedIsShown(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *store) {
+		s.withEvent()
+		m := s.metered("a", func(e *actors.Env) { e.Issuer = wrongIssuer{} })
+		m.order("s", "o", "1-1")
+		m.must(confirm("s", "o", "", payment.TokenVisa), authorized)
+		before := m.series()
+		m.must(finalize("s", "o"), unknown)
+		m.counts(before, map[string]float64{
+			"bugs_total": 1, "payment_call_duration_seconds capture heard": 1, "refusals_total payment_unknown": 1,
+			"payment_operations_open capture unknown": 1, "orders capturing": 1, "orders authorized": -1, "payment_operation_oldest_seconds capture": 0,
+		})
+		m.clock.advance(actors.BugPauseMillis * time.Millisecond)
+		m.eventually("it was tried again", 0, func() bool { return m.series()["bugs_total"] == before["bugs_total"]+2 })
+		m.clock.advance(actors.BugPauseMillis * time.Millisecond)
+		m.eventually("it grows older", 0, func() bool {
+			return m.series()["payment_operation_oldest_seconds capture"] > 2*actors.BugPauseMillis/1000-1
+		})
+	})
+}
+
 // A provider that is silent leaves an operation open, whose age grows until it is known.
 func TestOpenPaymentIsShown(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *store) {
 		s.withEvent()
 		provider := &mute{Provider: newProvider(s.ledger)}
 		provider.silent.Store(true)
-		m := s.metered("a", func(e *actors.Env) { e.Provider = provider })
+		var m *meters
+		provider.onLookUp = func() {
+			if m.series()["payment_operations_open authorize unknown"] != 1 {
+				m.Error("while it is asked for again it counts as known: an alert on what is unknown would begin anew each time")
+			}
+		}
+		m = s.metered("a", func(e *actors.Env) { e.Provider = provider })
 		m.order("s", "o", "1-1")
 		reply := m.begin(confirm("s", "o", "", payment.TokenVisa))
 		m.eventually("the call was not heard", 0, func() bool { return m.series()["payment_operations_open authorize unknown"] == 1 })

@@ -46,8 +46,9 @@ func (n *Node) Ask(ctx context.Context, r *messages.Request) *messages.Reply {
 	}
 	defer n.inFlight.Add(-1)
 	begun := time.Now()
-	c := call{node: n, request: r, pause: reroutePauseMin, deadline: time.NewTimer(askTimeout)}
-	defer c.deadline.Stop()
+	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout) // who goes away is answered for all that
+	defer cancel()
+	c := call{node: n, request: r, pause: reroutePauseMin, deadline: deadline.Done()}
 	c.request, c.span = traceAsk(ctx, n.tracer, r)
 	reply := c.carry(ctx)
 	c.span.end(reply)
@@ -59,7 +60,7 @@ func (n *Node) Ask(ctx context.Context, r *messages.Request) *messages.Reply {
 type call struct {
 	node     *Node
 	request  *messages.Request
-	deadline *time.Timer
+	deadline <-chan struct{} // closed: more than one waits for it
 	pause    time.Duration
 	where    string // of the last try, for the metrics
 	span     *askSpan
@@ -101,9 +102,9 @@ func (c *call) try(to *peer) (*messages.Reply, verdict) {
 	c.span.sentTo(to.ID, to.ID != c.node.self)
 	if to.ID == c.node.self {
 		c.where = WhereHere
-		return c.node.askHere(c.request, c.deadline.C)
+		return c.node.askHere(c.request, c.deadline)
 	}
-	return c.node.askThere(to, c.request, c.deadline.C)
+	return c.node.askThere(to, c.request, c.deadline)
 }
 
 // elsewhere: the event does not belong to that member any more.
@@ -115,6 +116,11 @@ func (c *call) elsewhere(tried *peer) bool {
 // wait a moment before the next try, less where the event turns out to belong elsewhere; false where time is up, or where
 // we are in doubt ourselves: the database is away, and nobody will do better.
 func (c *call) wait(ctx context.Context, tried *peer) bool {
+	select {
+	case <-c.deadline:
+		return false
+	default:
+	}
 	changed := c.node.changed()
 	if c.elsewhere(tried) {
 		return true
@@ -128,7 +134,7 @@ func (c *call) wait(ctx context.Context, tried *peer) bool {
 	select {
 	case <-t.C:
 	case <-changed:
-	case <-c.deadline.C:
+	case <-c.deadline:
 		return false
 	case <-ctx.Done():
 		return false
@@ -153,14 +159,14 @@ func repeatable(r *messages.Request) bool {
 }
 
 // askHere asks our own actor.
-func (n *Node) askHere(r *messages.Request, deadline <-chan time.Time) (*messages.Reply, verdict) {
+func (n *Node) askHere(r *messages.Request, deadline <-chan struct{}) (*messages.Reply, verdict) {
 	if !n.alive() {
 		return outcome(messages.Outcome_OUTCOME_UNAVAILABLE), answered
 	}
 	who := name{owner, r.GetEventId()}
 	e := n.locate(who)
 	if e == nil {
-		return outcome(messages.Outcome_OUTCOME_UNAVAILABLE), answered
+		return nil, untouched
 	}
 	if e.inFlight.Add(1) > inFlightEventMax {
 		e.inFlight.Add(-1)
@@ -184,7 +190,7 @@ func (n *Node) askHere(r *messages.Request, deadline <-chan time.Time) (*message
 }
 
 // askThere asks another node. Its link breaking, or the node going, is noticed at once.
-func (n *Node) askThere(to *peer, r *messages.Request, deadline <-chan time.Time) (*messages.Reply, verdict) {
+func (n *Node) askThere(to *peer, r *messages.Request, deadline <-chan struct{}) (*messages.Reply, verdict) {
 	broken := to.link.lost()
 	b := n.newInbox()
 	defer b.close()

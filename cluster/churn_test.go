@@ -33,7 +33,7 @@ func TestChurn(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	nodes := []*Node{b.member(), b.member()}
-	r := b.begin(churnEvents, 12, reachableIn, nodes...)
+	r := b.begin(churnEvents, 4, reachableIn, nodes...)
 	var going sync.WaitGroup
 	tick := time.NewTicker(churnFor / (2 * churnMembers))
 	defer tick.Stop()

@@ -37,7 +37,7 @@ func (n *Node) Connect(c Connection) error {
 	if err := c.Wire.Check(); err != nil {
 		return err
 	}
-	c.Wire.undelivered = n.undelivered
+	c.Wire.undelivered, c.Wire.parted = n.undelivered, n.parted
 	config, err := c.Wire.config(n.env.Log)
 	if err != nil {
 		return err
@@ -109,13 +109,18 @@ func (n *Node) undelivered(target, sender *actor.PID) {
 func (n *Node) watchLinks() {
 	n.system.EventStream.SubscribeWithPredicate(func(e any) {
 		address := e.(*remote.EndpointTerminatedEvent).Address
-		for _, p := range n.now().peers {
-			if p.Address == address {
-				p.link.cut()
-			}
-		}
+		n.parted(address)
 		n.leases.Unreachable(address)
 	}, eventstream.Predicate(func(e any) bool { _, ok := e.(*remote.EndpointTerminatedEvent); return ok }))
+}
+
+// parted: the connection to a node has broken, or the one from it, over which its replies come.
+func (n *Node) parted(address string) {
+	for _, p := range n.now().peers {
+		if p.Address == address {
+			p.link.cut()
+		}
+	}
 }
 
 // Joined is closed once the node is a member.
@@ -154,9 +159,17 @@ func (n *Node) ping(ctx context.Context, m messages.Member) error {
 // doorOf another node.
 func (n *Node) doorOf(p *peer) *actor.PID { return actor.NewPID(p.Address, doorID) }
 
+// refreshPause lies between two looks at the roster for what other nodes know. While one is in doubt it turns away whoever
+// asks, again and again, and its database may be in no state to be asked each time.
+const refreshPause = 10 * time.Millisecond
+
 // refresh who the members are: another node knows something else.
 func (n *Node) refresh() {
-	if n.leases != nil {
+	if n.leases == nil {
+		return
+	}
+	now, last := int64(n.env.Clock.Elapsed()), n.refreshed.Load()
+	if now-last >= int64(refreshPause) && n.refreshed.CompareAndSwap(last, now) {
 		n.leases.Refresh()
 	}
 }

@@ -46,8 +46,9 @@ func (d door) Receive(c actor.Context) {
 		}()
 	case *messages.Release:
 		go func() {
-			n.release(m)
-			n.send(from, &messages.Released{}, nil)
+			if n.release(m) {
+				n.send(from, &messages.Released{}, nil)
+			}
 		}()
 	case *messages.Ping:
 		if m.GetTo() == n.self {
@@ -64,24 +65,35 @@ func (n *Node) serve(r *messages.Request) proto.Message {
 		n.metrics.Elsewhere()
 		return &messages.Elsewhere{}
 	}
-	deadline := time.NewTimer(askTimeout)
-	defer deadline.Stop()
-	reply, v := n.askHere(r, deadline.C)
+	deadline, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	reply, v := n.askHere(r, deadline.Done())
 	if v != answered {
 		return &messages.Elsewhere{}
 	}
 	return reply
 }
 
-// release an event to who is to own it, and return once nothing of ours will be committed to it any more.
-func (n *Node) release(m *messages.Release) {
+// release an event to who is to own it, and return once nothing of ours will be committed to it any more; false where that is
+// not in time, and who asked waits no more.
+func (n *Node) release(m *messages.Release) bool {
 	who := name{owner, m.GetEventId()}
 	n.yield(who, m.GetTo())
 	n.refresh()
 	begun := time.Now()
-	if r := n.letGo(who); r != nil {
-		<-r.done
+	r := n.letGo(who)
+	if r == nil {
+		return true
+	}
+	most := time.NewTimer(takeOverMax)
+	defer most.Stop()
+	select {
+	case <-r.done:
 		n.metrics.Released(nil, time.Since(begun))
+		return true
+	case <-most.C:
+		n.metrics.Released(context.DeadlineExceeded, time.Since(begun))
+		return false
 	}
 }
 
@@ -107,9 +119,11 @@ func (n *Node) takeOver(ctx context.Context, eventID string) {
 	defer b.close()
 	n.send(n.doorOf(from), &messages.Release{EventId: eventID, To: n.self}, b.pid)
 	select {
-	case <-b.got:
-		n.metrics.HandedOver(nil, time.Since(begun))
-		n.env.Log.Info("event taken over", "event", eventID, "from", from.Name, "took", time.Since(begun).Round(time.Millisecond))
+	case m := <-b.got:
+		if _, ok := m.(*messages.Released); ok { // else it could not be asked
+			n.metrics.HandedOver(nil, time.Since(begun))
+			n.env.Log.Info("event taken over", "event", eventID, "from", from.Name, "took", time.Since(begun).Round(time.Millisecond))
+		}
 	case <-most.C:
 		n.metrics.HandedOver(context.DeadlineExceeded, time.Since(begun))
 		n.env.Log.Warn("event not let go in time: it is claimed all the same", "event", eventID, "from", from.Name)

@@ -23,8 +23,7 @@ const (
 //  3. Where members cannot reach each other, those that leavers names, once it has named the same for a while: what one end of
 //     a link finds out the other does a second later.
 //
-// A newcomer takes nobody out by the third rule, and a dead one without waiting: a lease's end may mean that the database was
-// away, a port's refusal may not.
+// A newcomer takes nobody out by the third rule, and by the second only who does not renew either (dead).
 func (l *Leases) decide() {
 	cut := leavers(l.seen.Members)
 	if !slices.Equal(cut, l.cut) {
@@ -36,7 +35,7 @@ func (l *Leases) decide() {
 	}
 	sure := l.steady.last.Sub(l.steady.since) >= l.cfg.Lease
 	if sure || l.state == joining {
-		if ids := l.which(func(c *contact) bool { return c.refused && time.Since(c.dialed) <= l.beat }); ids != nil {
+		if ids := l.which(l.dead); ids != nil {
 			l.evict(ids, whyRefused)
 			return
 		}
@@ -54,6 +53,12 @@ func (l *Leases) decide() {
 			l.evict(ids, whyCut)
 		}
 	}
+}
+
+// dead: its port refuses connections. To a newcomer all may seem to, where a firewall rejects what it sends, or where their
+// addresses lead to its own machine: those who are alive renew their leases meanwhile, twice before it believes that they are not.
+func (l *Leases) dead(c *contact) bool {
+	return c.refused && time.Since(c.dialed) <= l.beat && (l.state == member || l.steady.last.Sub(c.moved) > l.beat*3/2)
 }
 
 // settle is how long links that are broken are watched: the links of a node that is cut off are found out one after the other,

@@ -20,7 +20,7 @@ import (
 
 const (
 	// deregisterTimeout bounds how long a node that ends waits for Kubernetes to hear so; its labels go with its pod anyway.
-	deregisterTimeout = 2 * time.Second
+	deregisterTimeout = time.Second
 	// repeatEvery is how often the same complaint about Kubernetes is logged: protoactor's provider tries again at once.
 	repeatEvery = 30 * time.Second
 	// complaintsMax is how many are told apart: some of the provider's messages are errors with whatever they hold.

@@ -154,9 +154,11 @@ func (p *process) ping(ctx context.Context, m messages.Member) error {
 	p.mu.Lock()
 	to := p.machineAt(m.Address)
 	there, back, q := p.arrives(to), to.arrives(p.machine), to.process
-	runs := q != nil && q.id == m.ID && q.resume == nil
+	runs, walled := q != nil && q.id == m.ID && q.resume == nil, p.walled
 	p.mu.Unlock()
 	switch {
+	case walled:
+		return errors.New("connection refused")
 	case there && back && q == nil:
 		return errors.New("connection refused")
 	case !there || !back || !runs:
@@ -172,13 +174,13 @@ func (p *process) refuses(ctx context.Context, address string) bool {
 	defer p.hold()
 	p.mu.Lock()
 	to := p.machineAt(address)
-	there, back, q := p.arrives(to), to.arrives(p.machine), to.process
+	there, back, q, walled := p.arrives(to), to.arrives(p.machine), to.process, p.walled
 	p.mu.Unlock()
-	if !there || !back {
+	if !walled && (!there || !back) {
 		<-ctx.Done()
 		return false
 	}
-	return q == nil && p.takes(ctx) == nil
+	return (walled || q == nil) && p.takes(ctx) == nil
 }
 
 func (l *lab) machineAt(address string) *machine {

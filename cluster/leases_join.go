@@ -94,6 +94,8 @@ func (l *Leases) joinObstacle() error {
 		switch {
 		case m.Expired:
 			in = append(in, fmt.Sprintf("%s (%s) does not renew its lease", m.ID, m.Address))
+		case c != nil && !c.answers() && c.refused:
+			in = append(in, fmt.Sprintf("%s (%s) renews its lease, but refuses connections from here", m.ID, m.Address))
 		case c == nil || !c.answers() && c.err == nil:
 			in = append(in, fmt.Sprintf("%s (%s) has not answered yet", m.ID, m.Address))
 		case !c.answers():
@@ -106,18 +108,30 @@ func (l *Leases) joinObstacle() error {
 	return errors.New("not a member yet: " + strings.Join(in, ", "))
 }
 
-// keysClash says where tokens that we sign would not be taken by one of them, or the other way about: buyers would be turned
-// away by one node and served by the next.
+// keysClash says where tokens or tickets that we sign would not be taken by one of them, or the other way about: buyers would be
+// turned away by one node and served by the next, or at the gate.
 func (l *Leases) keysClash(members []messages.Member) error {
 	const rotate = "to rotate, first add the new key as the last one on all nodes, then put it first on all"
 	self := l.cfg.Self
 	for _, m := range members {
-		if len(m.Keys) > 0 && !slices.Contains(self.Keys, m.Keys[0]) {
-			return fmt.Errorf("%s (%s) signs tokens with key %s, which this node does not know: %s", m.ID, m.Address, m.Keys[0], rotate)
-		}
-		if len(self.Keys) > 0 && !slices.Contains(m.Keys, self.Keys[0]) {
-			return fmt.Errorf("this node signs tokens with key %s, which %s (%s) does not know: %s", self.Keys[0], m.ID, m.Address, rotate)
+		for _, what := range []string{"tokens", "tickets"} {
+			if k := signing(what, m.Keys); k != "" && !slices.Contains(self.Keys, k) {
+				return fmt.Errorf("%s (%s) signs %s with key %s, which this node does not know: %s", m.ID, m.Address, what, k, rotate)
+			}
+			if k := signing(what, self.Keys); k != "" && !slices.Contains(m.Keys, k) {
+				return fmt.Errorf("this node signs %s with key %s, which %s (%s) does not know: %s", what, k, m.ID, m.Address, rotate)
+			}
 		}
 	}
 	return nil
+}
+
+// signing is the first of the keys for tokens or for tickets, "" where there is none.
+func signing(what string, keys []string) string {
+	for _, k := range keys {
+		if strings.HasPrefix(k, messages.TicketKeyMark) == (what == "tickets") {
+			return k
+		}
+	}
+	return ""
 }

@@ -43,6 +43,7 @@ type machine struct {
 	process  *process // nil: its port refuses
 	off      bool     // it answers nobody, not even that the port refuses
 	noRoster bool     // it does not reach the database
+	walled   bool     // a firewall refuses, in the others' names, what it opens
 }
 
 // process is a member, or tries to be.

@@ -190,7 +190,8 @@ func (l *Leases) apply(began time.Time, seen messages.Membership) {
 		l.call() // which says who took us out, and why
 		return
 	case l.state == member && seen.View == l.seen.View:
-		if before := find(l.seen.Members, l.cfg.Self.ID); before != nil && self.Renewals < before.Renewals {
+		// What began after that came is no older, whatever it says: a standby that has taken over may lack renewals.
+		if before := find(l.seen.Members, l.cfg.Self.ID); before != nil && self.Renewals < before.Renewals && !began.After(l.received) {
 			return
 		}
 	}

@@ -32,6 +32,7 @@ func (l *Leases) announce() {
 // tell of each membership, one after the other.
 func (l *Leases) tell() {
 	var before []messages.Member
+	var told protocluster.Members
 	parting := time.NewTimer(partAfter)
 	parting.Stop()
 	defer parting.Stop()
@@ -39,7 +40,8 @@ func (l *Leases) tell() {
 		select {
 		case <-l.news:
 		case <-parting.C:
-			l.cluster.MemberList.UpdateClusterTopology(topology(before))
+			told = topology(before, told)
+			l.cluster.MemberList.UpdateClusterTopology(told)
 			continue
 		case <-l.ctx.Done():
 			return
@@ -81,8 +83,9 @@ func (l *Leases) note(before, now []messages.Member, view uint64) {
 	}
 }
 
-// topology is the members as protoactor knows them. Without kinds: placement is ours.
-func topology(members []messages.Member) protocluster.Members {
+// topology is the members as protoactor is to know them. Without kinds: placement is ours. Who has started again at the address
+// of one that it knows stays that one to it: it ends connections by address, and would end the new one's, with the replies on them.
+func topology(members []messages.Member, told protocluster.Members) protocluster.Members {
 	out := make(protocluster.Members, 0, len(members))
 	for _, m := range members {
 		// Cut by hand: protoactor puts the address together again without the brackets that IPv6 needs.
@@ -91,7 +94,11 @@ func topology(members []messages.Member) protocluster.Members {
 		if i < 0 || err != nil {
 			continue // no remoting goes there
 		}
-		out = append(out, &protocluster.Member{Id: m.ID, Host: m.Address[:i], Port: int32(port)})
+		id, host := m.ID, m.Address[:i]
+		if k := slices.IndexFunc(told, func(t *protocluster.Member) bool { return t.Host == host && t.Port == int32(port) }); k >= 0 {
+			id = told[k].Id
+		}
+		out = append(out, &protocluster.Member{Id: id, Host: host, Port: int32(port)})
 	}
 	return out
 }

@@ -57,11 +57,19 @@ func TestMemberListIsTold(t *testing.T) {
 		pass(2 * partAfter)
 		a.kill()
 		b.Unreachable("a:7000")
+		l.within(partAfter/2, "a is out", func() bool { return find(b.Members(), a.id) == nil })
+		again := l.start("a")
+		pass(5 * time.Second)
+		if len(ended) > 0 {
+			t.Error("connections end to one who was started again at the same address")
+		}
+		again.kill()
+		b.Unreachable("a:7000")
 		pass(5 * time.Second)
 		if err := b.Shutdown(true); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.EqualFunc(told, [][]string{{a.id, "b.x"}, {"b.x"}}, slices.Equal) {
+		if !slices.EqualFunc(told, [][]string{{a.id, "b.x"}, {"b.x"}, {"b.x", again.id}, {"b.x"}}, slices.Equal) {
 			t.Errorf("told of %v", told)
 		}
 		if !slices.Equal(ended, []string{"a:7000"}) || !c.Remote.BlockList().IsBlocked(a.id) || c.Remote.BlockList().IsBlocked("b.x") {

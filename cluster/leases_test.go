@@ -109,6 +109,24 @@ func TestLeasesRestartAtTheSameAddress(t *testing.T) {
 	})
 }
 
+// To a newcomer behind a firewall that rejects, or whose machine has other processes at those addresses or none, all members
+// seem to be dead: nobody goes for that, and it says what is the matter.
+func TestLeasesNewcomerBehindAFirewall(t *testing.T) {
+	inLab(t, func(l *lab) {
+		all := l.cluster("a", "b")
+		c := l.start("c", func(c *LeaseConfig) { c.Roster.(*process).walled = true })
+		pass(20 * time.Second)
+		if got := l.evictions(); len(got) != 0 || !agree(all...)() {
+			t.Errorf("taken out: %v", got)
+		}
+		if err := c.leases.Ready(); err == nil || !strings.Contains(err.Error(), "a.1 (a:7000) renews its lease, but refuses connections from here") {
+			t.Errorf("not told what is the matter: %v", err)
+		}
+		l.with(func() { c.walled = false })
+		l.within(time.Second, "three are members", agree(append(all, c)...))
+	})
+}
+
 // All were killed; the one that comes back elsewhere needs not wait for their leases.
 func TestLeasesNewcomerTakesOutTheDead(t *testing.T) {
 	inLab(t, func(l *lab) {
@@ -116,7 +134,7 @@ func TestLeasesNewcomerTakesOutTheDead(t *testing.T) {
 			p.kill()
 		}
 		d := l.start("d")
-		l.within(500*time.Millisecond, "the newcomer is alone", agree(d))
+		l.within(leaseDefault/2, "the newcomer is alone", agree(d))
 	})
 }
 
@@ -149,6 +167,12 @@ func TestLeasesKeysMustAgree(t *testing.T) {
 			"a.1 (a:7000) signs tokens with key k1, which this node does not know: to rotate, first add the new key as the last one",
 		},
 		"we do": {[]string{"k1"}, []string{"k2", "k1"}, "this node signs tokens with key k2, which a.1 (a:7000) does not know: to rotate"},
+		"they sign tickets with an unknown one": {
+			[]string{"k1", "tickets/t1"},
+			[]string{"k1", "tickets/t2"},
+			"a.1 (a:7000) signs tickets with key tickets/t1, which this node does not know: to rotate",
+		},
+		"tickets rotate": {[]string{"k1", "tickets/t1", "tickets/t2"}, []string{"k1", "tickets/t2", "tickets/t1"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inLab(t, func(l *lab) {
@@ -203,6 +227,28 @@ func TestLeasesDatabaseGoesBack(t *testing.T) {
 		<-a.leases.Lost()
 		if !strings.Contains(a.leases.Err().Error(), "restored") {
 			t.Error(a.leases.Err())
+		}
+	})
+}
+
+// A standby that took over may lack the last renewals. Who knows of them goes on watching all the same.
+func TestLeasesDatabaseLacksRenewals(t *testing.T) {
+	inLab(t, func(l *lab) {
+		all := l.cluster("a", "b")
+		a := all[0].leases
+		a.mu.Lock()
+		for i := range a.seen.Members {
+			a.seen.Members[i].Renewals += 1_000
+		}
+		for _, c := range a.others {
+			c.Renewals += 1_000
+		}
+		a.mu.Unlock()
+		pass(leaseDefault)
+		all[1].vanish()
+		l.within(2*leaseDefault, "b is out", agree(all[0]))
+		if got := l.evictions(); len(got) != 1 || got[0].why != whyExpired {
+			t.Errorf("taken out: %v", got)
 		}
 	})
 }

@@ -65,7 +65,9 @@ func (r countedRoster) Renew(ctx context.Context, id string, lease time.Duration
 	switch {
 	case errors.As(err, &gone):
 		outcome = "failed"
-		r.metrics.lost.Inc()
+		if gone.Why != "" { // else it never was one: a join whose answer did not come had no effect
+			r.metrics.lost.Inc()
+		}
 	case err != nil:
 		outcome = "failed"
 	}

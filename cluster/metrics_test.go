@@ -49,8 +49,10 @@ func use(m *Metrics) {
 	roster.err = errors.New("away")
 	_, _ = r.Renew(ctx, "a", time.Second, nil)
 	_, _ = r.Evict(ctx, messages.Member{}, 1, []string{"e"}, whyCut)
-	roster.err = &messages.NotMemberError{ID: "a"}
-	_, _ = r.Renew(ctx, "a", time.Second, nil)
+	for _, why := range []string{whyCut, ""} { // it was taken out; it never was one
+		roster.err = &messages.NotMemberError{ID: "a", Why: why}
+		_, _ = r.Renew(ctx, "a", time.Second, nil)
+	}
 	_, _ = m.Due(func(context.Context) ([]string, error) { return []string{"E1", "E2"}, nil })(ctx)
 	leases := NewLeases(LeaseConfig{Lease: time.Hour})
 	begun := time.Now().Add(-time.Minute)
@@ -83,7 +85,7 @@ func TestMembersAreCounted(t *testing.T) {
 		"hand_over_duration_seconds done asked": 1, "hand_over_duration_seconds failed released": 1,
 		"requests_in_flight": 7, "actors event": 5, "actors admission": 3,
 		"cluster_certificate_expiry_timestamp_seconds": 1_000,
-		"lease_renewal_duration_seconds renewed":       1, "lease_renewal_duration_seconds failed": 2, "leases_lost_total": 1,
+		"lease_renewal_duration_seconds renewed":       1, "lease_renewal_duration_seconds failed": 3, "leases_lost_total": 1,
 		"members_evicted_total dead": 2, "members_evicted_total other": 1, "members_evicted_total cut": 0, "members_evicted_total expired": 0,
 		"events_woken_total":  2,
 		"cluster_lease_alive": 1, "cluster_view": 9, "cluster_unreachable_members": 0,

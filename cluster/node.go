@@ -61,6 +61,8 @@ type Node struct {
 	nobody  *actor.PID            // takes answers that nobody waits for
 	inboxes atomic.Uint64
 	hungUp  atomic.Bool // connections are being ended
+	// refreshed is when we last looked at the roster because of another node, by the clock.
+	refreshed atomic.Int64
 
 	metrics *Metrics     // nil: none
 	tracer  trace.Tracer // nil: none
@@ -165,6 +167,11 @@ func (n *Node) changed() <-chan struct{} {
 func (n *Node) route(who name) *peer {
 	n.mu.RLock()
 	defer n.mu.RUnlock()
+	return n.whose(who)
+}
+
+// whose is route for who holds the lock.
+func (n *Node) whose(who name) *peer {
 	if y, ok := n.yielded[who]; ok && time.Now().Before(y.until) {
 		return n.view.peer(y.to)
 	}
@@ -219,7 +226,8 @@ func (n *Node) lettingGo(who name, r *resident) bool {
 	return n.actors[who] == r && r.lettingGo
 }
 
-// locate an actor, or start one; nil while the node drains, or has too many.
+// locate an actor, or start one; nil while the node drains, has too many, or where the event has just moved: who was to let
+// go of it would not know of one that starts now.
 func (n *Node) locate(who name) *resident {
 	n.mu.RLock()
 	r := n.actors[who]
@@ -231,6 +239,9 @@ func (n *Node) locate(who name) *resident {
 	defer n.mu.Unlock()
 	if r := n.actors[who]; r != nil || n.draining {
 		return r
+	}
+	if p := n.whose(who); p == nil || p.ID != n.self {
+		return nil
 	}
 	var props *actor.Props
 	switch who.role {

@@ -81,17 +81,23 @@ func (r *rush) node(i int) *Node {
 	return r.nodes[i%len(r.nodes)]
 }
 
+// paceOfBuyers is between two orders of a buyer: as many come as show what happens, and the rest of the processor is for
+// whoever else needs it.
+const paceOfBuyers = 4 * time.Millisecond
+
 // begin with so many buyers at once, each of whom tries as long as patience lasts.
 func (b *box) begin(events, buyers int, patience time.Duration, nodes ...*Node) *rush {
 	r := &rush{box: b, stop: make(chan struct{}), patience: patience}
 	r.set(nodes...)
 	for buyer := range buyers {
 		r.all.Go(func() {
+			tick := time.NewTicker(paceOfBuyers)
+			defer tick.Stop()
 			for k := 0; ; k++ {
 				select {
 				case <-r.stop:
 					return
-				default:
+				case <-tick.C:
 					r.buy(buyer, k, eventAt((buyer+k*7)%events))
 				}
 			}
@@ -224,4 +230,98 @@ func TestNodeDies(t *testing.T) {
 	r.until(r.created.Load() + 300)
 	r.end()
 	t.Logf("%d orders, the longest took %v", r.created.Load(), r.longest.Round(time.Millisecond))
+}
+
+// An event that is quarantined is handed over as any other: its time over, it would be taken back from its next owner.
+func TestQuarantinedEventIsHandedOver(t *testing.T) {
+	b := newBox(t, 1)
+	one := b.member()
+	b.broken.Store(true)
+	for range 2 { // the second finds it in quarantine
+		if got := one.Ask(t.Context(), orderAt(eventAt(0), 1)).GetOutcome(); got != unavailable {
+			t.Fatal(got)
+		}
+	}
+	b.broken.Store(false)
+	two := b.member()
+	b.agree([]*Node{one, two})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	one.HandOver(ctx)
+	if n := len(owned(one)); n > 0 {
+		t.Errorf("after %v it still owns %d events", 3*time.Second, n)
+	}
+	if got := two.Ask(t.Context(), orderAt(eventAt(0), 2)).GetOutcome(); got != created {
+		t.Errorf("the next owner says %s", got)
+	}
+}
+
+// Method: as a request would that looked where its event is just before that moved.
+func TestNothingStartsForWhatHasMoved(t *testing.T) {
+	b := newBox(t, 20)
+	one, two := b.member(), b.member()
+	b.agree([]*Node{one, two})
+	for i := range 20 {
+		who := name{owner, eventAt(i)}
+		if one.owns(who) {
+			one.yield(who, two.self)
+		}
+		if one.locate(who) != nil {
+			t.Fatalf("an actor is started for %s, which is with %s", who.eventID, two.self)
+		}
+	}
+}
+
+// ownedBy says that every event is owned by the same member.
+type ownedBy struct {
+	Roster
+	id string
+}
+
+func (o ownedBy) Owner(context.Context, string) (string, error) { return o.id, nil }
+
+// Who cannot be asked to let go of an event has not done so.
+func TestTakeOverFromTheDead(t *testing.T) {
+	b := newBox(t, 1)
+	one, two := b.member(), b.member()
+	b.agree([]*Node{one, two})
+	r := &rush{box: b}
+	r.kill(two)
+	until(t, func() bool { return one.now().peer(two.self) == nil })
+	one.setMembers([]messages.Member{{ID: one.self, Address: one.Address()}, {ID: two.self, Address: two.Address()}})
+	one.roster = ownedBy{one.roster, two.self}
+	begun := time.Now()
+	one.takeOver(t.Context(), eventAt(0))
+	if took := time.Since(begun); took >= takeOverMax {
+		t.Errorf("it took %v to find out that nobody is there", took)
+	}
+	if s := b.log.String(); strings.Contains(s, "event taken over") {
+		t.Errorf("the log says %s", linesWith(s, "event taken over"))
+	}
+}
+
+// counted is a roster that counts how often it is looked at.
+type counted struct {
+	Roster
+	looks atomic.Int64
+}
+
+func (c *counted) Members(ctx context.Context) (messages.Membership, error) {
+	c.looks.Add(1)
+	return c.Roster.Members(ctx)
+}
+
+// However many are turned away by a node that is in doubt, the database is not asked each time who is there.
+func TestLooksAreFew(t *testing.T) {
+	b := newBox(t, 1)
+	roster := &counted{Roster: b.roster}
+	b.roster = roster
+	one := b.member()
+	looks, begun := roster.looks.Load(), time.Now()
+	for time.Since(begun) < 10*refreshPause {
+		one.refresh()
+	}
+	if n := roster.looks.Load() - looks; n < 1 || n > int64(time.Since(begun)/refreshPause)+1 {
+		t.Errorf("%d looks in %v", n, time.Since(begun))
+	}
 }

@@ -53,6 +53,26 @@ func TestAskTimesOut(t *testing.T) {
 	})
 }
 
+// An event that has moved by then is not asked for once more.
+func TestAskTimesOutOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.journal.gate = make(chan struct{})
+		began, done := time.Now(), make(chan messages.Outcome, 1)
+		go func() { done <- w.ask(report()) }()
+		synctest.Wait()
+		w.node.setMembers([]messages.Member{{ID: aloneID, Leaving: true}, {ID: "other", Address: "127.0.0.1:1"}})
+		if got := <-done; got != unavailable {
+			t.Error(got)
+		}
+		if took := time.Since(began); took != askTimeout {
+			t.Errorf("the reply came after %v", took)
+		}
+		close(w.journal.gate)
+		w.end()
+	})
+}
+
 func TestFullIsRefusedAtTheEdge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

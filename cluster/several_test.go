@@ -22,9 +22,11 @@ import (
 type box struct {
 	testing.TB
 	db     *memory.DB
-	roster *memory.Roster
+	roster Roster
 	lease  time.Duration
 	log    logged
+
+	broken atomic.Bool // no answer can be rendered, which quarantines who tries
 
 	mu    sync.Mutex
 	spoke map[string][]commit // by event, in the sequence of their ends
@@ -81,8 +83,13 @@ func (b *box) member() *Node {
 	log := slog.New(slog.NewTextHandler(&b.log, nil)).With("node", id)
 	n := NewNode(actors.Env{
 		Journal: &spoken{b.db.Journal(id), b, id}, ReadModel: b.db.ReadModel(), Clock: NewClock(), Log: log,
-		Provider:    payment.NewMock(paymenttest.NewLedger(), payment.MockConfig{Wait: func(context.Context, time.Duration) error { return nil }}),
-		Render:      func(*messages.Reply) *messages.Answer { return &messages.Answer{Status: 200} },
+		Provider: payment.NewMock(paymenttest.NewLedger(), payment.MockConfig{Wait: func(context.Context, time.Duration) error { return nil }}),
+		Render: func(*messages.Reply) *messages.Answer {
+			if b.broken.Load() {
+				return nil
+			}
+			return &messages.Answer{Status: 200}
+		},
 		Activations: NewPool(4, 4096), Commits: NewPool(4, 4096), Calls: NewPool(4, 64), Projections: NewPool(4, 4096),
 	}, admission.Env{}, func() bool { return true })
 	err := n.Connect(Connection{

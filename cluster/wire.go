@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// frameBytesMax is the largest message taken: a block of 200,000 seats with ids of 40 bytes, or the reply that names all
+	// frameBytesMax is the largest message taken: a block of 200,000 seats with ids of 36 bytes, or the reply that names all
 	// of them. One larger than messageBytesMax is not sent: the difference is for the names of those it is from and for.
 	frameBytesMax   = 8 << 20
 	messageBytesMax = frameBytesMax - 256<<10
@@ -54,6 +54,8 @@ type Wire struct {
 	Refused func()
 	// undelivered, where set, is told of each message that certainly has not left this node.
 	undelivered func(target, sender *actor.PID)
+	// parted, where set, is told of the address of a node whose stream to this one has ended: with what was on its way.
+	parted func(address string)
 }
 
 // Check says, in words for an operator, why this cannot or must not be used.

@@ -25,6 +25,8 @@ const (
 	helloPatience = connectTimeout * 3 / 2
 	// partingDelay: see outgoing.RecvMsg.
 	partingDelay = 100 * time.Millisecond
+	// unusedMax is how long a stream is kept that never was connected, and that nobody has sent anything on.
+	unusedMax = 5 * time.Second
 )
 
 // probes find a peer that has gone without a word while nothing is on its way to it.
@@ -213,16 +215,16 @@ func (o *outgoing) RecvMsg(m any) error {
 	}
 	// protoactor has yet to note that it is connected, perhaps. Were it to hear first that it no longer is, it would connect
 	// once more for nobody, and so on. Each end of the chain would cut off the next, for ever, where nobody listens any more:
-	// who never was connected parts only once somebody has sent.
-	var late <-chan time.Time
-	if o.connected {
-		wait := time.NewTimer(partingDelay)
-		defer wait.Stop()
-		late = wait.C
+	// who never was connected parts once somebody has sent, or long after.
+	delay := partingDelay
+	if !o.connected {
+		delay = unusedMax
 	}
+	late := time.NewTimer(delay)
+	defer late.Stop()
 	select {
 	case <-o.used:
-	case <-late:
+	case <-late.C:
 	}
 	if o.state() == isClosed {
 		return io.EOF

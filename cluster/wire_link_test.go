@@ -2,12 +2,14 @@ package cluster
 
 import (
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/asynkron/protoactor-go/remote"
 
 	"boxoffice/messages"
 )
@@ -159,6 +161,76 @@ func TestWireStalledPeer(t *testing.T) {
 		t.Errorf("noticed after %v", took)
 	}
 	a.pings(b.address())
+}
+
+// Goal: a node whose stream to us breaks is known to have lost the replies that were on it, though our own stream to it stands.
+// Method: a relay between it and us that breaks.
+func TestWireBreaksOnTheWayBack(t *testing.T) {
+	r := newRelay(t)
+	parted := make(chan string, backMax)
+	a := newWired(t, Wire{Listen: r.to, Advertise: r.address(), parted: func(address string) { parted <- address }})
+	b := newWired(t, plain)
+	a.pings(b.address())
+	r.mu.Lock()
+	for _, c := range r.conns {
+		_ = c.Close()
+	}
+	r.mu.Unlock()
+	select {
+	case address := <-parted:
+		if address != b.address() || a.parted.Load() != 0 {
+			t.Errorf("%s has parted, want %s; of our own %d", address, b.address(), a.parted.Load())
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("not noticed")
+	}
+}
+
+// Goal: who has died costs nothing any more, be it sent to or not. Method: fifty nodes that came and died without a word, each
+// at an address of its own; goroutines are counted.
+func TestDeathsLeaveNothing(t *testing.T) {
+	const deaths = 50
+	b := newBox(t, 1)
+	one := b.member()
+	b.dies(one)
+	before := runtime.NumGoroutine()
+	for range deaths {
+		b.dies(one)
+	}
+	eventually(t, 20*time.Second, "nothing is left", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// Goal: nor does it where its connections are ended while one is being made, of which protoactor makes another, for nobody.
+// Method: that, at every moment of connecting.
+func TestDeathWhileConnectingLeavesNothing(t *testing.T) {
+	const deaths = 12
+	a := newWired(t, plain)
+	before := runtime.NumGoroutine()
+	var all sync.WaitGroup
+	for i := range deaths {
+		nobody := free(t)
+		all.Go(func() {
+			a.send(nobody, &messages.Ping{})
+			moment := time.NewTimer(refusedPatience * time.Duration(i) / (deaths - 2))
+			defer moment.Stop()
+			<-moment.C
+			a.system.EventStream.Publish(&remote.EndpointTerminatedEvent{Address: nobody})
+		})
+	}
+	all.Wait()
+	eventually(t, 20*time.Second, "nothing is left", func() bool { return runtime.NumGoroutine() <= before })
+}
+
+// dies: another node joins, and goes without a word.
+func (b *box) dies(watched *Node) {
+	b.Helper()
+	two := b.member()
+	address := two.Address()
+	b.agree([]*Node{watched, two})
+	two.Abandon()
+	two.shutdown.Do(two.system.Shutdown)
+	eventually(b, 10*time.Second, "it is known to be dead", func() bool { return len(watched.now().peers) == 1 })
+	watched.send(actor.NewPID(address, doorID), &messages.Ping{}, watched.nobody) // as a reply that comes late
 }
 
 // relay carries connections to an address where somebody is to listen, as long as its gate is open.

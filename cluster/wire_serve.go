@@ -55,6 +55,9 @@ func (l *lines) serveStream(srv any, stream grpc.ServerStream, info *grpc.Stream
 		s.own = from.LocalAddr.String()
 	}
 	err = next(srv, s)
+	if l.parted != nil && s.from != "" {
+		l.parted(s.from)
+	}
 	var why refusal
 	switch {
 	case errors.As(s.refused, &why):

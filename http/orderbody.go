@@ -11,6 +11,9 @@ import (
 
 const (
 	blockedSeatsMax = 200_000
+	// blockedBytesMax bounds the body that names them to what nodes can send each other with room to spare: as many ids of 36
+	// bytes. As protobuf a list of texts is no longer than as JSON.
+	blockedBytesMax = 7_864_320
 	nameBytesMax    = 255
 )
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -108,6 +109,9 @@ func (s *Server) changeSeats(c *fiber.Ctx, done messages.Outcome, call func(*mes
 	eventID, p := checkEventID(id)
 	if p != nil {
 		return p
+	}
+	if len(c.Request().Body()) > blockedBytesMax {
+		return newProblem(codeBodyTooLarge, fmt.Sprintf("A list of seats may have %d bytes.", blockedBytesMax))
 	}
 	seats, faults := parseBlock(c.Request().Body())
 	if faults != nil {

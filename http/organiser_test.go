@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"boxoffice/http/contract"
 	"boxoffice/messages"
 )
@@ -47,6 +49,23 @@ func TestOrganiserNeedsToken(t *testing.T) {
 	if r := s.organiser("GET", "/debug/pprof/goroutine?debug=1", ""); r.status != 200 || !strings.Contains(r.body, "goroutine profile") {
 		t.Errorf("%d %.100s", r.status, r.body)
 	}
+}
+
+// Goal: a block of a whole hall goes to whichever node has the event, and one that could not be sent to another is refused by all.
+func TestLargestBlock(t *testing.T) {
+	s := start(t)
+	s.replies(&messages.Reply{Outcome: messages.Outcome_OUTCOME_SEATS_BLOCKED})
+	of := func(idBytes int) string {
+		seats := slices.Repeat([]string{`"` + strings.Repeat("x", idBytes) + `"`}, 200_000)
+		return `{"seats":[` + strings.Join(seats, ",") + `]}`
+	}
+	if r := s.organiser("POST", "/api/admin/events/E1:block", of(36)); r.status != 200 {
+		t.Errorf("%d %.200s", r.status, r.body)
+	}
+	if got := proto.Size(s.last()); got > 8_126_464 {
+		t.Errorf("a request of %d bytes is not sent to another node: cluster's messageBytesMax", got)
+	}
+	s.organiser("POST", "/api/admin/events/E1:block", of(37)).want(t, 413, "body-too-large")
 }
 
 func TestCreateEvent(t *testing.T) {

@@ -66,6 +66,8 @@ type Sessions interface {
 type Subscriptions interface {
 	Watch(eventID string)
 	Unwatch(eventID string)
+	// Hears is false while other nodes are not heard.
+	Hears() bool
 }
 
 // Rates are counted for all nodes together.

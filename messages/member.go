@@ -15,7 +15,7 @@ type Member struct {
 	Address string
 	// Version of the build.
 	Version string
-	// Keys are digests of the token keys that it knows; the first one signs.
+	// Keys are digests of the token keys that it knows, and of the ticket keys, after TicketKeyMark; the first of each signs.
 	Keys []string
 	// Joined is the view that it came with: the lower, the older the member.
 	Joined uint64
@@ -28,6 +28,9 @@ type Member struct {
 	// Unreachable are the ids of members that it cannot reach.
 	Unreachable []string
 }
+
+// TicketKeyMark begins the digests of ticket keys.
+const TicketKeyMark = "tickets/"
 
 // Membership is who takes part, as of one view: a number that rises whenever somebody joins, begins to leave or goes.
 type Membership struct {

@@ -139,7 +139,7 @@ func collectPool(to chan<- prometheus.Metric, pool string, s *pgxpool.Stat) {
 
 func (r *Redis) collect(to chan<- prometheus.Metric) {
 	now := time.Since(r.opened)
-	gauge(to, redisUpDesc, one(r.heard.Load() != 0 && now-time.Duration(r.heard.Load()) < liveSilenceMax))
+	gauge(to, redisUpDesc, one(r.Hears()))
 	gauge(to, redisRatesDesc, one(time.Duration(r.ratesAway.Load()) > now))
 	for _, p := range []struct {
 		name   string

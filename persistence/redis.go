@@ -67,7 +67,7 @@ type Redis struct {
 	// ratesAway is when Take may ask again, in ns since opened; 0: it is not known to be away.
 	ratesAway atomic.Int64
 	opened    time.Time
-	// heard is when a subscription last gave a sign of life, in ns since opened; 0: never.
+	// heard is when a subscription last gave a sign of life, in ns since opened; 0: there is none.
 	heard atomic.Int64
 
 	liveDropped, liveUnreadable                                       atomic.Uint64

@@ -79,6 +79,12 @@ func (w *watches) diff(have map[string]struct{}) (more, less []string) {
 	return more, less
 }
 
+// Hears is false while other nodes are not heard.
+func (r *Redis) Hears() bool {
+	heard := time.Duration(r.heard.Load())
+	return heard != 0 && time.Since(r.opened)-heard < liveSilenceMax
+}
+
 // Listen calls heard for each message on a watched event until ctx ends or Close; one Listen at a time. What is published
 // while the connection is lost is not heard. heard must not block.
 func (r *Redis) Listen(ctx context.Context, heard func(*messages.Live)) {
@@ -88,6 +94,7 @@ func (r *Redis) Listen(ctx context.Context, heard func(*messages.Live)) {
 	var wait backoff
 	for {
 		err := r.listen(ctx, heard, wait.reset)
+		r.heard.Store(0)
 		if ctx.Err() != nil {
 			return
 		}

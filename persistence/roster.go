@@ -16,6 +16,9 @@ import (
 // rosterStepMax is for callers without a limit of their own: a connection that has said nothing for so long is given up.
 const rosterStepMax = 3 * time.Second
 
+// rosterDialMax leaves connectTimeout to each of several hosts that a url may name.
+const rosterDialMax = 10 * time.Second
+
 // The rules are in the functions: see the migrations.
 const (
 	joinMembershipStatement  = `select join_membership($1, $2, $3, $4, $5, $6)`
@@ -182,15 +185,14 @@ func (l *line) ask(ctx context.Context, statement string, args ...any) (value []
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if !l.closed && l.conn == nil {
+		if err := l.dial(ctx); err != nil {
+			return nil, err
+		}
+	}
 	defer func() { <-l.turn }()
 	if l.closed {
 		return nil, errClosed
-	}
-	if l.conn == nil {
-		if l.conn, err = l.db.connect(ctx, l.set); err != nil {
-			l.conn = nil
-			return nil, err
-		}
 	}
 	args = append([]any{pgx.QueryExecModeSimpleProtocol}, args...)
 	if err := l.conn.QueryRow(ctx, statement, args...).Scan(&value); err != nil {
@@ -199,6 +201,35 @@ func (l *line) ask(ctx context.Context, statement string, args ...any) (value []
 		return nil, err
 	}
 	return value, nil
+}
+
+// dial on the caller's turn, which is over where that fails. A caller who waits no longer leaves the connection to the next, or
+// none would have the time for one: a far server, or the second host of a url whose first is gone, may take longer than a call.
+func (l *line) dial(ctx context.Context) error {
+	dialing, done := context.WithTimeout(context.WithoutCancel(ctx), rosterDialMax)
+	dialed := make(chan struct{})
+	var err error
+	go func() {
+		defer close(dialed)
+		defer done()
+		var conn *pgx.Conn
+		if conn, err = l.db.connect(dialing, l.set); err == nil {
+			l.conn = conn
+		}
+	}()
+	select {
+	case <-dialed:
+		if err != nil {
+			<-l.turn
+		}
+		return err
+	case <-ctx.Done():
+		go func() {
+			<-dialed
+			<-l.turn
+		}()
+		return ctx.Err()
+	}
 }
 
 func (l *line) close() {

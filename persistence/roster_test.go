@@ -153,6 +153,33 @@ func TestRosterFrozenPostgres(t *testing.T) {
 	}
 }
 
+// Goal: where connecting takes longer than any call waits, as it does while the first host of the url is gone, renewals succeed
+// all the same. Method: a network on which each new connection takes its time.
+func TestRosterSlowConnect(t *testing.T) {
+	t.Parallel()
+	url := pgtest.New(t)
+	var slow atomic.Bool
+	const patience = 100 * time.Millisecond
+	db := openAt(t, url, Options{dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if slow.Load() && !pause(ctx, 3*patience) {
+			return nil, ctx.Err()
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}})
+	joined(t, db, time.Hour, "a")
+	slow.Store(true)
+	var err error
+	for range 20 {
+		ctx, done := context.WithTimeout(t.Context(), patience)
+		_, err = db.Roster().Renew(ctx, "a", time.Hour, nil)
+		done()
+		if err == nil {
+			return
+		}
+	}
+	t.Errorf("not renewed: %v", err)
+}
+
 // jam is a network on which the next message can stop midway.
 type jam struct {
 	next atomic.Pointer[jammed]

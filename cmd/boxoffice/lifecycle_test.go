@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -184,6 +185,67 @@ func TestDrainWhileProviderIsSilent(t *testing.T) {
 	wantLedger(t, database, "E1", map[string]int{"authorize": 1})
 	must(t, awaitSettled(t, database))
 	verify(t, database)
+}
+
+// Goal: a server whose database hangs ends all the same. Method: Postgres is stopped right after an order, before the read
+// model shows that, and SIGTERM.
+func TestDrainWhilePostgresIsFrozen(t *testing.T) {
+	t.Parallel()
+	postgres := privatePostgres(t)
+	s := start(t, postgres.URL())
+	s.create("E1", hall(2, 10), nil)
+	b, id, err := s.newOrder("E1")
+	must(t, err)
+	must(t, b.call(id, "reserve", "r", "{"+best(2)+"}").is(200))
+	must(t, postgres.Freeze())
+	took, code := s.terminate()
+	must(t, postgres.Thaw())
+	t.Logf("ended in %v", took)
+	if took > drainMax || code != 0 {
+		t.Errorf("SIGTERM: exit code %d after %v", code, took)
+	}
+	s.run()
+	must(t, s.counts("E1", 18, 2, 0))
+	must(t, awaitSettled(t, postgres.URL()))
+	verify(t, postgres.URL())
+}
+
+// Goal: a server ends in time beside one that hangs. Method: events on both, the other one is stopped, a buyer asks for what
+// it owns, and SIGTERM.
+func TestDrainBesideAFrozenServer(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := start(t, database)
+	other := start(t, database)
+	asked := make(chan answer)
+	const events = 8
+	for i := range events {
+		s.create(fmt.Sprint("E", i), hall(2, 10), nil)
+		_, _, err := s.newOrder(fmt.Sprint("E", i))
+		must(t, err)
+	}
+	must(t, other.child.Signal(syscall.SIGSTOP))
+	for i := range events {
+		go func() {
+			b, err := s.join(fmt.Sprint("E", i))
+			if err != nil {
+				asked <- answer{err: err}
+				return
+			}
+			asked <- b.create(rand.Text())
+		}()
+	}
+	took, code := s.terminate()
+	t.Logf("ended in %v", took)
+	if took > drainMax || code != 0 {
+		t.Errorf("SIGTERM: exit code %d after %v", code, took)
+	}
+	for range events {
+		if a := <-asked; a.err == nil && a.status != 201 && a.status != 503 {
+			t.Errorf("who asked was answered %d: %s", a.status, a.body)
+		}
+	}
+	other.kill()
 }
 
 // Goal: a server that is killed again and again while it is busy loses nothing that was acknowledged. Method: kill -9 in

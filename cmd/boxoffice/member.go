@@ -25,11 +25,12 @@ import (
 
 const (
 	// A server that is told to end does so within 10 s, whatever hangs: handOverMax is for other nodes to take what it owns,
-	// requestsMax for the requests that are being answered, drainMax for those and the events together, closeMax for giving
-	// back lock and connections. What is not done by then is found in the journal by the next owner, as after a crash.
+	// requestsMax for the requests that are being answered, drainMax for those and the events together. Then the cluster is
+	// left, which takes 1.5 s at most, and closeMax is for giving back lock and connections. What is not done by then is
+	// found in the journal by the next owner, as after a crash.
 	handOverMax = 3 * time.Second
-	requestsMax = 7500 * time.Millisecond
-	drainMax    = 8500 * time.Millisecond
+	requestsMax = 6500 * time.Millisecond
+	drainMax    = 7 * time.Second
 	closeMax    = time.Second
 	// abandonMax is what a server that has lost its place gives to the answers that are on their way: nothing that it does
 	// counts any more.
@@ -60,11 +61,17 @@ func newMember(c config) messages.Member {
 	m := messages.Member{
 		ID: c.cluster.name + "." + strings.ToLower(rand.Text()[:12]), Name: c.cluster.name, Version: buildVersion(),
 	}
-	for id, secret := range c.tokenKeys.Secrets() {
-		digest := sha256.Sum256(append([]byte("boxoffice: a member's key "+id+"\x00"), secret...))
-		m.Keys = append(m.Keys, id+":"+hex.EncodeToString(digest[:8]))
-	}
+	m.Keys = append(keyDigests("", c.tokenKeys), keyDigests(messages.TicketKeyMark, c.ticketKeys)...)
 	return m
+}
+
+// keyDigests tell others which keys we know, and not what they are.
+func keyDigests(mark string, keys http.Keys) (digests []string) {
+	for id, secret := range keys.Secrets() {
+		digest := sha256.Sum256(append([]byte("boxoffice: a member's key "+id+"\x00"), secret...))
+		digests = append(digests, mark+id+":"+hex.EncodeToString(digest[:8]))
+	}
+	return digests
 }
 
 // version is set by the build of a release.

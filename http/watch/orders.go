@@ -11,8 +11,8 @@ import (
 const (
 	// askersMax is how many orders are read at once.
 	askersMax = 16
-	// sweepEvery is how long a lost message may go unnoticed by those who watch an order; at most sweptMax orders are read
-	// for that in a poll's interval, so that very many are read less often.
+	// sweepEvery is how long a lost message may go unnoticed by those who watch an order, where messages are heard; else each
+	// poll looks, as nothing else does. At most sweptMax orders are read by one poll, so that very many are read less often.
 	sweepEvery = 3 * time.Second
 	sweptMax   = 1000
 )
@@ -152,13 +152,17 @@ func (o *orders) changed(eventID string, ids [][]byte) {
 
 // sweep marks those that were not read for long.
 func (o *orders) sweep() {
+	every := pollEvery / 2 // at each poll, and at none twice
+	if s := o.hub.Subscriptions; s != nil && s.Hears() {
+		every = sweepEvery
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	now := time.Now()
 	for n := 0; n < sweptMax && len(o.swept) > 0; {
 		s := o.swept[0]
 		watched := len(s.watchers) > 0
-		if watched && now.Sub(s.swept) < sweepEvery {
+		if watched && now.Sub(s.swept) < every {
 			return
 		}
 		o.swept[0] = nil

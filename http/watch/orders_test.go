@@ -54,6 +54,42 @@ func TestOrderChanges(t *testing.T) {
 	})
 }
 
+// Goal: where other nodes are not heard, as Redis is away or there is none, a change on one of them is shown within a second
+// or little more; where they are, nobody reads each second for that.
+func TestOrdersOfOthersUnheard(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		set  func(*world)
+		read int // in 12 s
+	}{
+		{"heard", func(*world) {}, 4},
+		{"Redis is away", func(w *world) { w.deaf = true }, 12},
+		{"no Redis", func(w *world) { w.hub.Subscriptions = nil }, 12},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, w *world) {
+				c.set(w)
+				w.setOrder(7, `{"n":1}`)
+				tape := w.openOrder(7, `{"n":1}`)
+				after(time.Second / 2)
+				asked := w.askedUntilNow()
+				after(12 * time.Second)
+				if n := w.askedUntilNow() - asked; n != c.read {
+					t.Errorf("read %d times in 12 s", n)
+				}
+				for n := 2; n < 10; n++ {
+					after(130 * time.Millisecond)
+					w.setOrder(7, fmt.Sprintf(`{"n":%d}`, n)) // on another node
+					if after(1100 * time.Millisecond); c.read > 4 && len(tape.told(false)) != n {
+						t.Errorf("after a second it is shown as %q", tape.told(false))
+					}
+				}
+				tape.hangUp()
+			})
+		})
+	}
+}
+
 // Goal: however many orders are watched, few are asked for at once, and each stream shows what its order is in the end.
 func TestManyOrders(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world) {

@@ -40,6 +40,8 @@ type Sessions interface {
 type Subscriptions interface {
 	Watch(eventID string)
 	Unwatch(eventID string)
+	// Hears is false while other nodes are not heard: orders are looked at at each poll then.
+	Hears() bool
 }
 
 // Stream is a reader's end.

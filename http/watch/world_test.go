@@ -44,6 +44,7 @@ type world struct {
 	mostAsks int
 	askTime  time.Duration
 	watching map[string]int
+	deaf     bool
 }
 
 // inBubble runs a test on a clock that moves when nothing else does. All goroutines must end with it.
@@ -114,6 +115,12 @@ func (w *world) Progress(_ context.Context, ids []string) (map[string]*messages.
 
 func (w *world) Watch(id string)   { w.watching[id]++ }
 func (w *world) Unwatch(id string) { w.watching[id]-- }
+
+func (w *world) Hears() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.deaf
+}
 
 var errAway = errors.New("away")
 
@@ -188,6 +195,13 @@ func (w *world) setOrder(n int, body string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.orders[id(n)] = body
+}
+
+// askedUntilNow is how often an order was read.
+func (w *world) askedUntilNow() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.asked
 }
 
 // say broadcasts how the line stands.

@@ -14,6 +14,7 @@ func TestHAProxy(t *testing.T) {
 		breakage{"no such word", "haproxy.cfg", "option redispatch", "option dispatch", "dispatch"},
 		breakage{"no such backend", "haproxy.cfg", "default_backend nodes", "default_backend node", "node"},
 		breakage{"believes", "haproxy.cfg", "set-header X-Forwarded-For", "add-header X-Forwarded-For", "X-Forwarded-For"},
+		breakage{"whose trace", "haproxy.cfg", "\thttp-request del-header traceparent\n", "", "traceparent"},
 		breakage{"a node less", "haproxy.cfg", "\tserver node3 node3:8080\n", "", "node3:8080"},
 		breakage{"repeats payments", "haproxy.cfg", "retry-on conn-failure", "retry-on all-retryable-errors", "retry-on"},
 		breakage{"not whether it is ready", "haproxy.cfg", "GET /readyz", "GET /livez", "/readyz"},
@@ -40,6 +41,7 @@ func haproxyFaults(dir string) []string {
 	}
 	frontends := strings.Count(string(text), "\nfrontend ")
 	l.need(strings.Count(string(text), "\thttp-request set-header X-Forwarded-For %[src]\n") == frontends, "haproxy.cfg: a frontend believes a client's X-Forwarded-For")
+	l.need(strings.Count(string(text), "\thttp-request del-header traceparent\n") == frontends, "haproxy.cfg: a frontend hands through a client's traceparent")
 	for n := range nodes {
 		for _, port := range []string{"8080", "8081"} {
 			address := fmt.Sprintf("node%d:%s", n+1, port)

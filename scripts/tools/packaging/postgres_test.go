@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// connectionsPerNode is what docs/operate reckons with: the pools, one for the server lock of the version before, one for
-// the lease.
-const connectionsPerNode = 31
+// connectionsPerNode is what docs/operate reckons with: the pools, one for the server lock of the version before, and the roster's
+// two: for the lease, and for who is a member.
+const connectionsPerNode = 32
 
 var poolSize = regexp.MustCompile(`(?m)^\s*(commitConnsDefault|queryConnsDefault|claimConnsMax|evictConnsMax)\s*= (\d+)$`)
 
@@ -28,8 +28,8 @@ func TestConnections(t *testing.T) {
 		must(t, err)
 		sum += n
 	}
-	if len(sizes) != 4 || sum+2 != connectionsPerNode {
-		t.Errorf("a node opens %d connections in its %d pools and two more, not %d", sum, len(sizes), connectionsPerNode)
+	if len(sizes) != 4 || sum+3 != connectionsPerNode {
+		t.Errorf("a node opens %d connections in its %d pools and three more, not %d", sum, len(sizes), connectionsPerNode)
 	}
 	if said := fmt.Sprintf("%d connections", connectionsPerNode); !strings.Contains(string(read(t, operate(repository, "scale.md"))), said) {
 		t.Errorf("scale.md does not speak of %s", said)
