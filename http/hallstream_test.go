@@ -204,7 +204,7 @@ func TestStalledWatcher(t *testing.T) {
 		begun := time.Now()
 		s.heard(&messages.Live{EventId: "E1", What: &messages.Live_Seats{Seats: m}})
 		all.take(other.next())
-		if took := time.Since(begun); took > 2*time.Second {
+		if took := time.Since(begun); took > 10*time.Second {
 			t.Errorf("who reads waited %v", took)
 		}
 		if all.version > 500 {

@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 		bareFiber()
 		return
 	}
-	// Two more than the default: a minute without Redis, and cut lines between nodes, are spent waiting.
-	if err := flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+2)); err != nil {
+	// One more than the default: a minute without Redis, and cut lines between nodes, are spent waiting.
+	if err := flag.Set("test.parallel", strconv.Itoa(runtime.GOMAXPROCS(0)+1)); err != nil {
 		panic(err)
 	}
 	pgtest.Main(m, migrations.Up)
