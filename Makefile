@@ -5,6 +5,8 @@ SHELL := /bin/sh
 
 PKG   ?= ./...
 BENCH ?= .
+# More for go test, such as TESTFLAGS='-run TestRush -v'; quote what the shell would take.
+TESTFLAGS ?=
 TAG   ?= boxoffice
 
 # The tools have modules of their own, so that their hundreds of dependencies stay out of ours.
@@ -39,11 +41,11 @@ image: ## build the container image by buildah, podman or docker (TAG=boxoffice)
 
 test: ## run all tests, on private Postgres and Redis servers and in Chromium (PKG=./actors/... for some)
 	@scripts/need postgres redis chromium axe 'netns?'
-	go test $(PKG)
+	go test $(TESTFLAGS) $(PKG)
 
 race: ## run all tests under the race detector; needs a C compiler
 	@scripts/need cc postgres redis chromium axe 'netns?'
-	CGO_ENABLED=1 go test -race $(RACE) $(PKG)
+	CGO_ENABLED=1 go test -race $(RACE) $(TESTFLAGS) $(PKG)
 
 ahead: ## compile what race and operate need
 	-CGO_ENABLED=1 go build -race $(RACE) ./...
