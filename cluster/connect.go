@@ -46,8 +46,11 @@ func (n *Node) Connect(c Connection) error {
 	n.view = newView(n.self, nil, nil)
 	n.nobody = n.newInbox().pid
 	n.cluster = protocluster.New(n.system, protocluster.Configure(clusterName, nil, nil, config))
+	// Never started: it has the member list's block list, which protoactor reads without the lock that it writes it under where
+	// it serves. A blocked node is only told so, and does not listen; what keeps it out are lease and epoch.
 	n.cluster.Remote = remote.NewRemote(n.system, config)
-	if err := started(n.cluster.Remote); err != nil {
+	n.remote = remote.NewRemote(n.system, config)
+	if err := started(n.remote); err != nil {
 		return fmt.Errorf("listen for other nodes: %w", err)
 	}
 	c.Self.Address = n.system.Address()
@@ -179,16 +182,17 @@ func (n *Node) disconnect() {
 	if n.cluster == nil {
 		return
 	}
-	if err := n.cluster.Config.ClusterProvider.Shutdown(true); err != nil {
+	// In doubt, the database does not answer, and there is no time to wait for it.
+	if err := n.cluster.Config.ClusterProvider.Shutdown(n.alive()); err != nil {
 		n.env.Log.Warn("cluster not left: the others find out by the lease", "error", err)
 	}
 	n.hungUp.Store(true)
-	hangUp(n.system, n.cluster.Remote)
+	hangUp(n.system, n.remote)
 }
 
 // Abandon ends all contact with other nodes at once, for a node that has lost its place.
 func (n *Node) Abandon() {
 	_ = n.cluster.Config.ClusterProvider.Shutdown(false)
 	n.hungUp.Store(true)
-	hangUp(n.system, n.cluster.Remote)
+	hangUp(n.system, n.remote)
 }

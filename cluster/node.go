@@ -27,6 +27,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	protocluster "github.com/asynkron/protoactor-go/cluster"
+	"github.com/asynkron/protoactor-go/remote"
 	"go.opentelemetry.io/otel/trace"
 
 	"boxoffice/actors"
@@ -58,7 +59,8 @@ type Node struct {
 	roster  Roster // nil: there are no others
 	leases  *Leases
 	cluster *protocluster.Cluster // nil: not connected
-	nobody  *actor.PID            // takes answers that nobody waits for
+	remote  *remote.Remote
+	nobody  *actor.PID // takes answers that nobody waits for
 	inboxes atomic.Uint64
 	hungUp  atomic.Bool // connections are being ended
 	// refreshed is when we last looked at the roster because of another node, by the clock.
