@@ -208,7 +208,8 @@ func (f *frozen) judge(when string, all []asked) {
 		}
 		mu.Unlock()
 		switch {
-		case a.err != nil || a.status == 503:
+		// 408: half of the request had been read when it was stopped, and nobody has looked at it.
+		case a.err != nil || a.status == 503 || a.status == 408:
 			return nil
 		case all[i].read:
 			if err := a.is(200); err != nil {
