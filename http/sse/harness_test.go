@@ -187,6 +187,22 @@ func (r *rig) passed(ticks int) {
 	}
 }
 
+// dropped lets time pass until the stalled stream is dropped, and gives all others the time to write what a tick has them.
+// A write to the stalled that is under way may move it once more: nobody knows how many ticks it takes.
+func (r *rig) dropped(stalled *Stream) {
+	r.t.Helper()
+	before := r.slow.Load()
+	r.eventually("the stalled reader is dropped", func() bool {
+		r.passed(1)
+		r.each(func(st *Stream) {
+			if st != stalled {
+				r.settled(st)
+			}
+		})
+		return r.slow.Load() > before
+	})
+}
+
 func (r *rig) eventually(what string, ok func() bool) {
 	r.t.Helper()
 	deadline, tick := time.NewTimer(patience), time.NewTicker(time.Millisecond)
@@ -247,13 +263,13 @@ func (r *rig) connect() (*client, *Stream) {
 	return c, st
 }
 
-// settled waits until nobody writes. What a client has read may still be on the queue.
+// settled waits until nobody writes to the stream, or it is over. What a client has read may still be on the queue.
 func (r *rig) settled(st *Stream) {
 	r.t.Helper()
 	r.eventually("all has left", func() bool {
 		st.mu.Lock()
 		defer st.mu.Unlock()
-		return len(st.queue) == 0 && !st.busy
+		return st.over || len(st.queue) == 0 && !st.busy
 	})
 }
 

@@ -62,7 +62,7 @@ func TestStreamsAreCounted(t *testing.T) {
 		ended.End(nil)
 		want("streams_ended_total", 1, "ended", "a")
 		r.stall(slow)
-		r.passed(stallTicksMax + 1)
+		r.dropped(slow)
 		want("streams_ended_total", 1, "slow", "a")
 		want("streams", 1, "a")
 		r.connect() // of the same key as the fourth

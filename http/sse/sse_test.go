@@ -168,10 +168,8 @@ func TestStallDrops(t *testing.T) {
 		if n := r.Stats(); n.Open != 1 || n.DroppedSlow != 0 {
 			t.Fatal("dropped too early")
 		}
-		r.eventually("the stalled reader is dropped", func() bool {
-			r.passed(1)
-			return r.Stats().DroppedSlow == 1 && r.closed.Load() == 1
-		})
+		r.dropped(st)
+		r.eventually("Closed", func() bool { return r.closed.Load() == 1 })
 	})
 }
 
@@ -345,10 +343,8 @@ func TestNewestOfAKey(t *testing.T) {
 		if got := clients[2].ended(); got != retryDisplaced {
 			t.Errorf("the last is %q", got)
 		}
-		r.eventually("the stalled is dropped", func() bool {
-			r.passed(stallTicksMax / 4)
-			return r.closed.Load() == 3
-		})
+		r.dropped(streams[0])
+		r.eventually("three are closed", func() bool { return r.closed.Load() == 3 })
 		if got := r.Stats(); got.Displaced != 2 || got.Open != limit+1 || got.Refused != 0 {
 			t.Errorf("stats %+v", got)
 		}
