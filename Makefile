@@ -47,8 +47,9 @@ race: ## run all tests under the race detector; needs a C compiler
 	@scripts/need cc postgres redis chromium axe 'netns?'
 	CGO_ENABLED=1 go test -race $(RACE) $(TESTFLAGS) $(PKG)
 
-ahead: ## compile what race and operate need
+ahead: ## compile what race, lint and operate need
 	-CGO_ENABLED=1 go build -race $(RACE) ./...
+	-$(LINT) --version
 	cd scripts/tools/packaging && go test -exec true .
 
 lint: ## run the linters and check that generated code is up to date with buf's rules

@@ -37,7 +37,7 @@ func (n *Node) Connect(c Connection) error {
 	if err := c.Wire.Check(); err != nil {
 		return err
 	}
-	c.Wire.undelivered, c.Wire.parted = n.undelivered, n.parted
+	c.Wire.undelivered, c.Wire.parted, c.Wire.refused = n.undelivered, n.parted, n.metrics.Refused
 	config, err := c.Wire.config(n.env.Log)
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (n *Node) Connect(c Connection) error {
 		return fmt.Errorf("listen for other nodes: %w", err)
 	}
 	c.Self.Address = n.system.Address()
-	if _, err := n.system.Root.SpawnNamed(actor.PropsFromProducer(func() actor.Actor { return door{n} }), doorID); err != nil {
+	if _, err := n.system.Root.SpawnNamed(actor.PropsFromProducer(func() actor.Actor { return &door{node: n} }), doorID); err != nil {
 		return fmt.Errorf("open the node's door: %w", err)
 	}
 	n.leases = NewLeases(LeaseConfig{

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -22,34 +23,57 @@ const (
 	// yieldedFor is how long an event that was asked for is left to who asked, while we have yet to hear of the change
 	// that made it his.
 	yieldedFor = 2 * time.Second
+	// lastWordsMax is how long a node that leaves waits for other nodes to have had its last answers.
+	lastWordsMax = 500 * time.Millisecond
 )
 
 // door takes what other nodes send. It waits for nothing.
-type door struct{ node *Node }
+type door struct {
+	node   *Node
+	visits sync.WaitGroup // of those that wait for an answer
+	shut   bool
+}
 
-// Receive one message of another node; what it may be is checked before (wire_guard.go).
-func (d door) Receive(c actor.Context) {
+// shut tells our own door to let nobody in any more. It is answered once all that came before are.
+type shut struct{}
+
+// Receive one message: of another node, and what that may be is checked before (wire_guard.go), or shut.
+func (d *door) Receive(c actor.Context) {
 	n, from := d.node, c.Sender()
 	if from == nil {
 		return
 	}
 	switch m := c.Message().(type) {
+	case shut:
+		d.shut = true
+		go func() {
+			d.visits.Wait()
+			n.system.Root.Send(from, m)
+		}()
 	case *messages.Request:
-		if n.inFlight.Add(1) > inFlightNodeMax {
+		switch {
+		case d.shut:
+			n.send(from, &messages.Elsewhere{}, nil)
+		case n.inFlight.Add(1) > inFlightNodeMax:
 			n.inFlight.Add(-1)
 			n.send(from, outcome(messages.Outcome_OUTCOME_OVERLOADED), nil)
-			return
+		default:
+			d.visits.Go(func() {
+				defer n.inFlight.Add(-1)
+				n.send(from, n.serve(m), nil)
+			})
 		}
-		go func() {
-			defer n.inFlight.Add(-1)
-			n.send(from, n.serve(m), nil)
-		}()
 	case *messages.Release:
-		go func() {
+		release := func() {
 			if n.release(m) {
 				n.send(from, &messages.Released{}, nil)
 			}
-		}()
+		}
+		if d.shut { // what is ours still hangs, and nobody waits for it
+			go release()
+		} else {
+			d.visits.Go(release)
+		}
 	case *messages.Ping:
 		if m.GetTo() == n.self {
 			n.send(from, &messages.Pong{From: n.self}, nil)
@@ -131,6 +155,31 @@ func (n *Node) takeOver(ctx context.Context, eventID string) {
 	case <-from.gone:
 	case <-ctx.Done():
 	}
+}
+
+// lastWords waits until the other members have had what this one had to answer: it takes no more requests, and whoever answers
+// a ping has had all that was sent to it before.
+func (n *Node) lastWords(ctx context.Context) {
+	if n.leases == nil || !n.alive() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lastWordsMax)
+	defer cancel()
+	b := n.newInbox()
+	defer b.close()
+	n.system.Root.RequestWithCustomSender(actor.NewPID(n.system.Address(), doorID), shut{}, b.pid)
+	select {
+	case <-b.got:
+	case <-ctx.Done():
+		return
+	}
+	var all sync.WaitGroup
+	for _, p := range n.now().peers {
+		if p.ID != n.self {
+			all.Go(func() { _ = n.ping(ctx, p.Member) })
+		}
+	}
+	all.Wait()
 }
 
 // letGo tells an actor of ours to finish, once; nil where there is none.

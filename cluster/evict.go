@@ -19,11 +19,11 @@ const (
 // decide who has to go, and take them out. Every member decides alike, from the same rows:
 //
 //  1. One whose lease is over in the database, and that has not renewed it for half a lease while we renewed ours.
-//  2. One whose port refuses connections: its process is dead.
+//  2. One whose port refuses connections, as far as that can be believed (dead): its process is gone.
 //  3. Where members cannot reach each other, those that leavers names, once it has named the same for a while: what one end of
 //     a link finds out the other does a second later.
 //
-// A newcomer takes nobody out by the third rule, and by the second only who does not renew either (dead).
+// A newcomer takes nobody out by the third rule.
 func (l *Leases) decide() {
 	cut := leavers(l.seen.Members)
 	if !slices.Equal(cut, l.cut) {
@@ -55,10 +55,15 @@ func (l *Leases) decide() {
 	}
 }
 
-// dead: its port refuses connections. To a newcomer all may seem to, where a firewall rejects what it sends, or where their
-// addresses lead to its own machine: those who are alive renew their leases meanwhile, twice before it believes that they are not.
+// dead: its port refuses connections. All may seem to, where a firewall rejects what we send, or where their addresses lead to
+// our own machine. So somebody else must have answered what we asked then, or else the one that refuses have stopped renewing its lease:
+// who is alive does so twice before it is believed that he is not. A newcomer goes by the lease alone.
 func (l *Leases) dead(c *contact) bool {
-	return c.refused && time.Since(c.dialed) <= l.beat && (l.state == member || l.steady.last.Sub(c.moved) > l.beat*3/2)
+	if !c.refused || time.Since(c.dialed) > l.beat {
+		return false
+	}
+	stopped := l.steady.last.Sub(c.moved) > l.beat*3/2
+	return stopped || l.state == member && l.which(func(o *contact) bool { return !o.answered.Before(c.dialed) }) != nil
 }
 
 // settle is how long links that are broken are watched: the links of a node that is cut off are found out one after the other,

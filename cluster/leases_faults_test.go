@@ -154,14 +154,14 @@ func (p *process) ping(ctx context.Context, m messages.Member) error {
 	p.mu.Lock()
 	to := p.machineAt(m.Address)
 	there, back, q := p.arrives(to), to.arrives(p.machine), to.process
-	runs, walled := q != nil && q.id == m.ID && q.resume == nil, p.walled
+	runs, refused, unanswered := q != nil && q.id == m.ID && q.resume == nil, p.walled || to.walledIn, p.walledIn || to.walled
 	p.mu.Unlock()
 	switch {
-	case walled:
+	case refused:
 		return errors.New("connection refused")
 	case there && back && q == nil:
 		return errors.New("connection refused")
-	case !there || !back || !runs:
+	case !there || !back || !runs || unanswered: // the answer comes over a connection that the other one opens
 		<-ctx.Done()
 		return ctx.Err()
 	}
@@ -174,7 +174,7 @@ func (p *process) refuses(ctx context.Context, address string) bool {
 	defer p.hold()
 	p.mu.Lock()
 	to := p.machineAt(address)
-	there, back, q, walled := p.arrives(to), to.arrives(p.machine), to.process, p.walled
+	there, back, q, walled := p.arrives(to), to.arrives(p.machine), to.process, p.walled || to.walledIn
 	p.mu.Unlock()
 	if !walled && (!there || !back) {
 		<-ctx.Done()

@@ -44,6 +44,7 @@ type machine struct {
 	off      bool     // it answers nobody, not even that the port refuses
 	noRoster bool     // it does not reach the database
 	walled   bool     // a firewall refuses, in the others' names, what it opens
+	walledIn bool     // a firewall refuses, in its name, what others open to it
 }
 
 // process is a member, or tries to be.

@@ -30,6 +30,8 @@ type contact struct {
 	dialing bool
 	dialed  time.Time // when the last dial began
 	refused bool      // that dial
+	// answered is when the last ping began that it has answered.
+	answered time.Time
 }
 
 // pingTimeout is when a ping counts as lost. A cluster under load may take a second for one.
@@ -81,7 +83,7 @@ func (l *Leases) ping(c *contact) {
 		return
 	}
 	c.pings++
-	m := c.Member
+	m, began := c.Member, time.Now()
 	l.spawn(func() {
 		ctx, cancel := context.WithTimeout(l.ctx, l.pingTimeout())
 		defer cancel()
@@ -96,20 +98,21 @@ func (l *Leases) ping(c *contact) {
 		c.err = err
 		switch {
 		case err == nil:
-			l.ponged(c)
+			l.ponged(c, began)
 		case !lost: // it was told at once that nobody is there
 			l.dial(c)
 		}
 	})
 }
 
-// ponged: the member has answered.
-func (l *Leases) ponged(c *contact) {
+// ponged: the member has answered a ping that began then.
+func (l *Leases) ponged(c *contact, began time.Time) {
 	noted := c.silent >= silentBeatsMax
-	c.heard, c.silent, c.refused = true, 0, false
+	c.heard, c.silent, c.refused, c.answered = true, 0, false, began
 	if noted {
 		l.call() // tells the others now
 	}
+	l.decide() // another's port may refuse: this one answers
 	l.tryJoin()
 }
 
@@ -130,12 +133,18 @@ func (l *Leases) Unreachable(address string) {
 	}
 }
 
-// dial a member to see whether its port refuses; no more often than a few times in a beat.
+// dial a member to see whether its port refuses; no more often than a few times in a beat. Whether others answer meanwhile
+// tells what that means.
 func (l *Leases) dial(c *contact) {
 	if c.dialing || l.state == ended || time.Since(c.dialed) < l.beat/4 {
 		return
 	}
 	c.dialing, c.dialed = true, time.Now()
+	for _, other := range l.others {
+		if other != c {
+			l.ping(other)
+		}
+	}
 	m := c.Member
 	l.spawn(func() {
 		ctx, cancel := context.WithTimeout(l.ctx, l.beat)

@@ -99,6 +99,50 @@ func TestCutOffGoesAndComesBackWhenHealed(t *testing.T) {
 	}
 }
 
+// A firewall comes up around a member that rejects what it opens, or what others open to it, or both. To that member all others
+// seem to be dead, and they are more than it.
+func TestFirewallAroundAMember(t *testing.T) {
+	for name, walled := range map[string]struct{ out, in bool }{"both ways": {true, true}, "what it opens": {true, false}, "what others open": {false, true}} {
+		t.Run(name, func(t *testing.T) {
+			var worst time.Duration
+			phases(t, []string{"a", "b", "c"}, func(t *testing.T, l *lab, all []*process) {
+				l.with(func() { all[0].walled, all[0].walledIn = walled.out, walled.in })
+				lost := func() bool { return all[0].leases.Err() != nil && agree(all[1], all[2])() }
+				worst = max(worst, l.within(5*time.Second, "a is out", lost))
+				if got := l.evictions(); len(got) != 1 {
+					t.Errorf("taken out: %v", got)
+				}
+			})
+			t.Logf("out after %v at worst", worst)
+		})
+	}
+}
+
+// Of two it is the younger that goes, whoever has the firewall.
+func TestFirewallBetweenTwo(t *testing.T) {
+	for walled := range 2 {
+		phases(t, []string{"a", "b"}, func(t *testing.T, l *lab, all []*process) {
+			l.with(func() { all[walled].walled, all[walled].walledIn = true, true })
+			l.within(5*time.Second, "b is out", func() bool { return all[1].leases.Err() != nil && agree(all[0])() })
+			if got := l.evictions(); len(got) != 1 {
+				t.Errorf("taken out: %v", got)
+			}
+		})
+	}
+}
+
+// Those that are left of many that were killed at once do not wait for leases.
+func TestTheLastOneTakesOutTheDead(t *testing.T) {
+	var worst time.Duration
+	phases(t, []string{"a", "b", "c", "d"}, func(_ *testing.T, l *lab, all []*process) {
+		for _, p := range all[1:] {
+			p.kill()
+		}
+		worst = max(worst, l.within(leaseDefault/2+leaseDefault/beatsPerLease, "one is left", agree(all[0])))
+	})
+	t.Logf("worst: %v", worst)
+}
+
 // Two that cannot reach each other, while all others reach both: one goes, the rest stays.
 func TestBrokenLinkTakesTheYounger(t *testing.T) {
 	phases(t, []string{"a", "b", "c", "d", "e"}, func(t *testing.T, l *lab, all []*process) {

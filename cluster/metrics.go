@@ -17,7 +17,7 @@ type Metrics struct {
 	asked                        *prometheus.HistogramVec
 	retried, evicted             *prometheus.CounterVec
 	elsewhere, overloaded, woken prometheus.Counter
-	lost                         prometheus.Counter
+	lost, refused                prometheus.Counter
 	renewals, handOvers          *prometheus.HistogramVec
 	inFlight, certificate        atomic.Pointer[func() float64]
 	residents                    atomic.Pointer[func() (events, admissions int)]
@@ -61,6 +61,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		overloaded: counter("ask_overloaded_total", "Requests refused because too many were in flight, of the event or of the node."),
 		woken:      counter("events_woken_total", "Events found due that no owner had looked after, each time they are found."),
 		lost:       counter("leases_lost_total", "Times this process lost its lease: it exits and comes back as another member."),
+		refused:    counter("cluster_refused_total", "Connections, calls and messages to the nodes' port that were refused: no member sends such."),
 		renewals: histograms("lease_renewal_duration_seconds", "How long a renewal of the lease took, by outcome: renewed, failed.",
 			prometheus.ExponentialBuckets(0.000_5, 2, 14), "outcome"),
 		handOvers: histograms("hand_over_duration_seconds", "How long a hand-over of an event took, by side (asked, released) and outcome (done, failed).",
@@ -78,7 +79,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	for _, o := range []string{"renewed", "failed"} {
 		m.renewals.WithLabelValues(o)
 	}
-	r.MustRegister(m.asked, m.retried, m.evicted, m.elsewhere, m.overloaded, m.woken, m.lost, m.renewals, m.handOvers, m)
+	r.MustRegister(m.asked, m.retried, m.evicted, m.elsewhere, m.overloaded, m.woken, m.lost, m.refused, m.renewals, m.handOvers, m)
 	return m
 }
 
@@ -140,6 +141,13 @@ func (m *Metrics) Retried(why string) {
 func (m *Metrics) Elsewhere() {
 	if m != nil {
 		m.elsewhere.Inc()
+	}
+}
+
+// Refused notes that somebody sent what no member sends.
+func (m *Metrics) Refused() {
+	if m != nil {
+		m.refused.Inc()
 	}
 }
 

@@ -35,6 +35,7 @@ func use(m *Metrics) {
 	m.Asked("", messages.Outcome_OUTCOME_OVERLOADED, 0)
 	m.Retried("Dead Letter")
 	m.Elsewhere()
+	m.Refused()
 	m.HandedOver(nil, time.Second)
 	m.Released(errors.New("late"), time.Second)
 	m.InFlight(func() int64 { return 7 })
@@ -81,7 +82,7 @@ func TestMembersAreCounted(t *testing.T) {
 	}
 	for name, want := range map[string]float64{
 		"ask_duration_seconds answered here": 1, "ask_duration_seconds unavailable there": 1, "ask_duration_seconds refused none": 1,
-		"ask_overloaded_total": 1, "ask_retries_total dead_letter": 1, "ask_elsewhere_total": 1,
+		"ask_overloaded_total": 1, "ask_retries_total dead_letter": 1, "ask_elsewhere_total": 1, "cluster_refused_total": 1,
 		"hand_over_duration_seconds done asked": 1, "hand_over_duration_seconds failed released": 1,
 		"requests_in_flight": 7, "actors event": 5, "actors admission": 3,
 		"cluster_certificate_expiry_timestamp_seconds": 1_000,

@@ -335,6 +335,7 @@ func (n *Node) Drain(ctx context.Context) {
 	n.mu.Unlock()
 	n.drain(admitter, time.Until(deadline(ctx))/2)
 	n.drain(owner, time.Until(deadline(ctx)))
+	n.lastWords(ctx)
 	n.disconnect()
 	n.shutdown.Do(n.system.Shutdown)
 }

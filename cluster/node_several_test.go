@@ -232,6 +232,60 @@ func TestNodeDies(t *testing.T) {
 	t.Logf("%d orders, the longest took %v", r.created.Load(), r.longest.Round(time.Millisecond))
 }
 
+// What a node was asked before it ended it answers: with requests that no node may send again, that is what their callers
+// hear. Method: commits wait until the node is ending; nobody asks anew.
+func TestLastAnswersArrive(t *testing.T) {
+	const events, rounds, requests = 40, 5, 200
+	b := newBox(t, events)
+	one := b.member()
+	var done atomic.Int64
+	for round := range rounds {
+		two := b.member()
+		b.agree([]*Node{one, two})
+		gate := make(chan struct{})
+		b.gate.Store(&gate)
+		var asked sync.WaitGroup
+		n := int64(0)
+		for i := range requests {
+			event := eventAt(i % events)
+			if !two.owns(name{owner, event}) {
+				continue
+			}
+			n++
+			asked.Go(func() {
+				to := one.now().peer(two.self)
+				switch reply, v := one.askThere(to, orderAt(event, round*requests+i), nil); {
+				case v == answered && reply.GetOutcome() == created:
+					done.Add(1)
+				case v != untouched: // those came just after the last were taken, and are asked of the next owner
+					t.Errorf("%s: %v, %s", event, v, reply.GetOutcome())
+				}
+			})
+		}
+		until(t, func() bool { return two.InFlight() == n })
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			two.Drain(t.Context())
+		}()
+		until(t, func() bool { return two.isDraining() })
+		b.gate.Store(nil)
+		close(gate)
+		asked.Wait()
+		<-ended
+		until(t, func() bool { return len(one.now().peers) == 1 })
+	}
+	if done.Load() < rounds*requests/8 {
+		t.Errorf("only %d requests were under way", done.Load())
+	}
+}
+
+func (n *Node) isDraining() bool {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	return n.draining
+}
+
 // An event that is quarantined is handed over as any other: its time over, it would be taken back from its next owner.
 func TestQuarantinedEventIsHandedOver(t *testing.T) {
 	b := newBox(t, 1)

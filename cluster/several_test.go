@@ -26,7 +26,8 @@ type box struct {
 	lease  time.Duration
 	log    logged
 
-	broken atomic.Bool // no answer can be rendered, which quarantines who tries
+	broken atomic.Bool                   // no answer can be rendered, which quarantines who tries
+	gate   atomic.Pointer[chan struct{}] // while there is one, batches wait until it is closed
 
 	mu    sync.Mutex
 	spoke map[string][]commit // by event, in the sequence of their ends
@@ -67,6 +68,9 @@ type spoken struct {
 }
 
 func (s *spoken) Commit(ctx context.Context, b messages.Batch) error {
+	if gate := s.box.gate.Load(); gate != nil {
+		<-*gate
+	}
 	err := s.Journal.Commit(ctx, b)
 	if err == nil {
 		s.box.mu.Lock()

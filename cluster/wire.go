@@ -50,8 +50,8 @@ type Wire struct {
 	TLS *WireTLS
 	// TrustedNetwork allows plaintext outside loopback: whoever reaches the port is taken for a node then.
 	TrustedNetwork bool
-	// Refused, where set, is called for each connection or stream that was ended because of what came over it.
-	Refused func()
+	// refused, where set, is called for each connection, call or stream that was refused because of what came over it.
+	refused func()
 	// undelivered, where set, is told of each message that certainly has not left this node.
 	undelivered func(target, sender *actor.PID)
 	// parted, where set, is told of the address of a node whose stream to this one has ended: with what was on its way.

@@ -100,8 +100,8 @@ func (s *incoming) RecvMsg(m any) error {
 
 // refuse counts, and now and then logs, that somebody sent what no node sends.
 func (l *lines) refuse(from net.Addr, why string) {
-	if l.Refused != nil {
-		l.Refused()
+	if l.refused != nil {
+		l.refused()
 	}
 	if more, now := l.refusals.now(); now {
 		l.log.Warn("refused on the nodes' port", "from", fmt.Sprint(from), "why", why, "more", more)

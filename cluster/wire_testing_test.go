@@ -51,7 +51,7 @@ func newWired(t testing.TB, w Wire, doors ...actor.ReceiveFunc) *wired {
 	n := &wired{TB: t, back: make(chan any, backMax)}
 	door := append(doors, n.answers)[0]
 	log := slog.New(slog.NewTextHandler(&n.log, nil))
-	w.Refused = func() { n.refused.Add(1) }
+	w.refused = func() { n.refused.Add(1) }
 	w.undelivered = func(target, sender *actor.PID) {
 		n.unsent.Add(1)
 		if sender != nil {

@@ -19,8 +19,10 @@ import (
 )
 
 const (
-	rivalRounds     = 20
+	rivalRounds     = 100
 	rivalRoundsRace = 4
+	// rivalBuyerRounds are one buyer's: of four orders each, and a session may have 100.
+	rivalBuyerRounds = 25
 )
 
 // rival is a second owner of an event, in the test's own process, of which the nodes know nothing: who owned the event goes
@@ -40,9 +42,6 @@ func newRival(t *testing.T, c *cell) *rival {
 	t.Helper()
 	r := &rival{t: t, database: c.database, nodes: c.nodes, event: "Q1"}
 	c.nodes[0].create(r.event, hall(rivalRounds, 3), map[string]any{"maxOrdersPerSession": 100})
-	var err error
-	r.buyer, err = c.nodes[0].join(r.event)
-	must(t, err)
 	return r
 }
 
@@ -59,6 +58,11 @@ func (r *rival) node(db *persistence.DB) *cluster.Node {
 func (r *rival) decides() {
 	t := r.t
 	t.Helper()
+	if r.row%rivalBuyerRounds == 0 {
+		var err error
+		r.buyer, err = r.nodes[0].join(r.event)
+		must(t, err)
+	}
 	r.row++
 	seats := make([]string, len(r.nodes))
 	for i := range seats {
