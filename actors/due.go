@@ -54,6 +54,12 @@ func (o *Owner) nextDue() seatmap.Time {
 	return due
 }
 
+// leaseIsOver: the waker takes the event for one that nobody looks after, and finds it again and again, while its calls are
+// open: nothing is written as long as the provider is silent.
+func (o *Owner) leaseIsOver() bool {
+	return len(o.calls) > 0 && o.leaseEnds <= o.now && o.nextDue() > o.now
+}
+
 // WakeAt is when the owner wants its next Due; 0: not before something else happens.
 func (o *Owner) WakeAt() seatmap.Time {
 	at := o.state.NextDue()

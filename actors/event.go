@@ -108,6 +108,7 @@ type Event struct {
 	meter       *meter
 	traces      *tracing
 	phase       phase
+	mailbox     actor.Mailbox
 	owner       *Owner
 	projector   *Projector
 	startedAt   time.Duration // Clock.Elapsed at which the event's time was startTime
@@ -125,7 +126,10 @@ type Event struct {
 
 // EventProps makes the actor of one event.
 func EventProps(eventID string, env *Env) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return &Event{id: eventID, env: env, traces: newTracing(env.Tracer, eventID)} })
+	mailbox := actor.Unbounded()() // of the one actor that is spawned by this
+	return actor.PropsFromProducer(func() actor.Actor {
+		return &Event{id: eventID, env: env, traces: newTracing(env.Tracer, eventID), mailbox: mailbox}
+	}, actor.WithMailbox(func() actor.Mailbox { return mailbox }))
 }
 
 // Receive handles one message; protoactor calls it with one at a time. A panic that comes out of it is a bug of the
@@ -143,7 +147,7 @@ func (e *Event) Receive(c actor.Context) {
 	case *actor.Started:
 		e.self, e.root = c.Self(), c.ActorSystem().Root
 		e.errands = NewErrands(c, e.env.Clock, e.env.Log.With("event", e.id))
-		e.meter = e.env.Metrics.meter(e.id)
+		e.meter = e.env.Metrics.meter(e.id, e.mailbox.UserMessageCount)
 		e.activate()
 	case *messages.Request:
 		e.lastAsked = e.env.Clock.Elapsed()

@@ -50,5 +50,7 @@ func (h *Hall) Moved(state *seatmap.Map, seq uint64, at seatmap.Time) *messages.
 // SeatsMoved as it is published.
 func SeatsMoved(eventID string, m *messages.SeatsMoved) *messages.Live { return seatsMoved(eventID, m) }
 
-// Metered makes the meter of an event that is active.
-func Metered(m *Metrics, eventID string) { m.meter(eventID).enter(running) }
+// Metered makes the meter of an event that is active, in whose mailbox that many wait.
+func Metered(m *Metrics, eventID string, waiting int) {
+	m.meter(eventID, func() int { return waiting }).enter(running)
+}

@@ -17,6 +17,8 @@ var (
 	quarantinedDesc = prometheus.NewDesc("boxoffice_events_quarantined", "Events in quarantine: they answer 503.", nil, nil)
 	epochDesc       = prometheus.NewDesc("boxoffice_event_epoch",
 		"Epoch of an event that this node owns. The first 100 events only: a node may own thousands.", []string{"event"}, nil)
+	mailboxDesc = prometheus.NewDesc("boxoffice_mailbox_messages", "Messages that wait in the mailboxes of events' actors.", nil, nil)
+	longestDesc = prometheus.NewDesc("boxoffice_mailbox_longest_messages", "Messages that wait in the longest of these mailboxes.", nil, nil)
 	formingDesc = prometheus.NewDesc("boxoffice_batch_forming_commands", "Commands decided that wait for the commit before theirs.", nil, nil)
 	waitersDesc = prometheus.NewDesc("boxoffice_payment_waiters", "Callers that wait for the payment provider.", nil, nil)
 	ordersDesc  = prometheus.NewDesc("boxoffice_orders", "Orders that have not ended, by status. All but pending hold seats.", []string{"status"}, nil)
@@ -31,7 +33,7 @@ var (
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		eventsDesc, activatingDesc, quarantinedDesc, epochDesc, formingDesc, waitersDesc, ordersDesc, openDesc, oldestDesc, behindDesc, behindForDesc,
+		eventsDesc, activatingDesc, quarantinedDesc, epochDesc, mailboxDesc, longestDesc, formingDesc, waitersDesc, ordersDesc, openDesc, oldestDesc, behindDesc, behindForDesc,
 	} {
 		to <- d
 	}
@@ -40,6 +42,7 @@ func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 // sums of all meters.
 type sums struct {
 	phases                        [ended + 1]int
+	mailboxes, longest            int
 	forming, waiters, unprojected int64
 	live                          [seatmap.StatusCapturing + 1]uint64
 	open, unknown                 [len(kinds)]int64
@@ -60,6 +63,9 @@ func (m *Metrics) sum() (s sums) {
 	for t := range m.meters {
 		p := phase(t.phase.Load())
 		s.phases[p]++
+		waiting := t.mailbox()
+		s.mailboxes += waiting
+		s.longest = max(s.longest, waiting)
 		s.forming += t.forming.Load()
 		s.waiters += t.waiters.Load()
 		s.unprojected += t.unprojected.Load()
@@ -92,6 +98,8 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	gauge(eventsDesc, float64(s.phases[running]))
 	gauge(activatingDesc, float64(s.phases[activating]))
 	gauge(quarantinedDesc, float64(s.phases[quarantined]))
+	gauge(mailboxDesc, float64(s.mailboxes))
+	gauge(longestDesc, float64(s.longest))
 	gauge(formingDesc, float64(s.forming))
 	gauge(waitersDesc, float64(s.waiters))
 	gauge(behindDesc, float64(s.unprojected))

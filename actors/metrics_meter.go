@@ -14,6 +14,7 @@ type meter struct {
 	all     *Metrics
 	eventID string
 	label   bool // it has series of its own
+	mailbox func() int
 
 	phase, epoch                atomic.Uint64
 	forming, waiters            atomic.Int64
@@ -58,12 +59,12 @@ func tallyOf(o *Owner) tally {
 	return t
 }
 
-// meter of an actor that begins.
-func (m *Metrics) meter(eventID string) *meter {
+// meter of an actor that begins; mailbox counts the messages that wait for it.
+func (m *Metrics) meter(eventID string, mailbox func() int) *meter {
 	if m == nil {
 		return nil
 	}
-	t := &meter{all: m, eventID: eventID}
+	t := &meter{all: m, eventID: eventID, mailbox: mailbox}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if t.label = m.labelled < eventsLabelledMax; t.label {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -160,6 +161,43 @@ func TestPurchaseIsCounted(t *testing.T) {
 	})
 }
 
+func TestMailboxesAreMeasured(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *store) {
+		s.withEvent()
+		begun, gate := make(chan struct{}), make(chan struct{})
+		begin := sync.OnceFunc(func() { close(begun) })
+		m := s.metered("a", func(e *actors.Env) {
+			e.Render = func(r *messages.Reply) *messages.Answer {
+				if r.GetOutcome() == reserved { // the actor's own goroutine
+					begin()
+					<-gate
+				}
+				return render(r)
+			}
+		})
+		m.must(createOrder("s", "o", s.now()+tokenTTL), created)
+		all := []<-chan *messages.Reply{m.begin(reserve("s", "o", "1-1"))}
+		<-begun
+		for range 3 {
+			all = append(all, m.begin(getReport()))
+		}
+		wait := func(least, most float64) {
+			t.Helper()
+			m.eventually("so many wait", 0, func() bool {
+				now := m.series()
+				n := now["mailbox_messages"]
+				return n >= least && n <= most && now["mailbox_longest_messages"] == n
+			})
+		}
+		wait(3, 5) // of the actor's own errands two may be back: a commit, a projection
+		close(gate)
+		for _, reply := range all {
+			<-reply
+		}
+		wait(0, 0)
+	})
+}
+
 func TestExpiryIsCounted(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *store) {
 		s.withEvent()
@@ -306,7 +344,7 @@ func BenchmarkScrape(b *testing.B) {
 	r := prometheus.NewRegistry()
 	m := actors.NewMetrics(r, still{})
 	for i := range 1_000 {
-		actors.Metered(m, fmt.Sprint("E", i))
+		actors.Metered(m, fmt.Sprint("E", i), i)
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -137,8 +137,9 @@ type Owner struct {
 	state *seatmap.Map // speculative: includes the batches in flight and forming
 	now   seatmap.Time // of the last step; never falls
 
-	lastSeq   uint64 // of the last batch sent off with an entry
-	committed uint64 // of the last entry known to be committed
+	lastSeq   uint64       // of the last batch sent off with an entry
+	leaseEnds seatmap.Time // the deadline that the last batch with one gave; 0: none was sent
+	committed uint64       // of the last entry known to be committed
 	flight    *batch
 	forming   *batch
 
@@ -307,7 +308,11 @@ func (o *Owner) launch(out *Effects) {
 		return
 	}
 	b.moved = o.hall.moved(o.state, b.seq, o.now)
-	commit := &messages.Batch{EventID: o.eventID, Epoch: o.epoch, NextDue: int64(o.nextDue()), Tickets: b.tickets}
+	commit := &messages.Batch{EventID: o.eventID, Epoch: o.epoch, Tickets: b.tickets}
+	if b.seq != 0 || o.leaseIsOver() {
+		o.leaseEnds = o.nextDue()
+		commit.NextDue = int64(o.leaseEnds)
+	}
 	if b.seq != 0 {
 		commit.Entry = &messages.Entry{
 			Seq: b.seq, Epoch: o.epoch, At: int64(o.now),

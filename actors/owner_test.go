@@ -213,8 +213,22 @@ func TestNextDueAndWakeAt(t *testing.T) {
 	if got := r.owner.WakeAt(); got != t0+actors.CallerWaitMillisMax {
 		t.Errorf("wake at t0+%d, want the end of the caller's patience", got-t0)
 	}
+	wake := func() *messages.Request {
+		return &messages.Request{Call: &messages.Request_Wake{Wake: &messages.Wake{}}}
+	}
+	// The provider is silent. Who is woken for that says when to wake the next time, and no sooner.
+	r.ask("", wake())
+	due(0)
+	r.now = t0 + actors.OperationLeaseMillis
+	r.ask("", wake())
+	due(t0 + 2*actors.OperationLeaseMillis)
+	r.ask("", wake())
+	due(0)
 	r.pay(call)
 	due(t0 + holdTTL)
+	r.now += 2 * actors.OperationLeaseMillis
+	r.ask("", wake())
+	due(0)
 }
 
 func TestDraining(t *testing.T) {

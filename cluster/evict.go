@@ -55,15 +55,18 @@ func (l *Leases) decide() {
 	}
 }
 
-// dead: its port refuses connections. All may seem to, where a firewall rejects what we send, or where their addresses lead to
-// our own machine. So somebody else must have answered what we asked then, or else the one that refuses have stopped renewing its lease:
-// who is alive does so twice before it is believed that he is not. A newcomer goes by the lease alone.
+// dead: its port refuses connections. Every port may seem to, where a firewall rejects what we open, or where addresses lead to
+// our own machine. So it is believed of a minority alone, while the others take connections; else, and by a newcomer always,
+// only of those that have stopped renewing their lease: who is alive does so twice meanwhile.
 func (l *Leases) dead(c *contact) bool {
 	if !c.refused || time.Since(c.dialed) > l.beat {
 		return false
 	}
-	stopped := l.steady.last.Sub(c.moved) > l.beat*3/2
-	return stopped || l.state == member && l.which(func(o *contact) bool { return !o.answered.Before(c.dialed) }) != nil
+	if l.steady.last.Sub(c.moved) > l.beat*3/2 {
+		return true
+	}
+	reached := 1 + len(l.which(func(o *contact) bool { return !o.refused && time.Since(o.opened) <= l.beat })) // and us
+	return l.state == member && 2*reached > 1+len(l.others)
 }
 
 // settle is how long links that are broken are watched: the links of a node that is cut off are found out one after the other,

@@ -104,21 +104,17 @@ func (k *Kubernetes) StartMember(c *protocluster.Cluster) error {
 	return nil
 }
 
-// Shutdown ends membership, and takes our labels off the pod.
-func (k *Kubernetes) Shutdown(graceful bool) error {
-	err := k.Leases.Shutdown(graceful)
+// Shutdown ends membership, and takes our labels off the pod at the same time.
+func (k *Kubernetes) Shutdown(graceful bool) (err error) {
 	if k.system == nil || k.system.IsStopped() {
-		return err
+		return k.Leases.Shutdown(graceful)
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = k.provider.Shutdown(graceful) // it has logged what went wrong
-	}()
-	select {
-	case <-done:
-	case <-time.After(deregisterTimeout):
-	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		waitAtMost(deregisterTimeout, func() { _ = k.provider.Shutdown(graceful) }) // it has logged what went wrong
+	})
+	both.Go(func() { err = k.Leases.Shutdown(graceful) })
+	both.Wait()
 	k.system.Shutdown()
 	return err
 }

@@ -189,7 +189,7 @@ func begins(t *testing.T, api *rest.Config) (*Kubernetes, *entitlement, *memory.
 	e := &entitlement{T: t, heard: make(chan string, 1000)}
 	k, err := newKubernetes(NewLeases(LeaseConfig{
 		Roster: roster, Self: messages.Member{ID: "m1", Name: "m1", Address: "10.0.0.1:7000"},
-		Ping: everyoneAnswers, Refused: nothingRefused, Changed: e.changed, Log: slog.New(slog.DiscardHandler),
+		Ping: everyoneAnswers, Dial: everyoneListens, Changed: e.changed, Log: slog.New(slog.DiscardHandler),
 	}), api)
 	if err != nil {
 		t.Fatal(err)
@@ -291,4 +291,4 @@ func TestEntitled(t *testing.T) {
 
 func everyoneAnswers(context.Context, messages.Member) error { return nil }
 
-func nothingRefused(context.Context, string) bool { return false }
+func everyoneListens(context.Context, string) error { return nil }

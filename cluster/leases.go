@@ -33,8 +33,9 @@ type LeaseConfig struct {
 	// Ping asks the member whether it is there. It returns nil once that has answered, over its own connection to us, and heeds
 	// ctx.
 	Ping func(ctx context.Context, m messages.Member) error
-	// Refused: nobody listens at the address, while its machine does answer. Default: dial it and see.
-	Refused func(ctx context.Context, address string) bool
+	// Dial is nil where somebody listens at the address, and syscall.ECONNREFUSED where its machine says that nobody does.
+	// Default: a connection that is closed again.
+	Dial func(ctx context.Context, address string) error
 	// Changed hears all members, those that leave included, when who is there or who is leaving has changed; the first time when
 	// we have joined. Calls come one at a time; of changes in quick succession it hears the last. It must not call Shutdown.
 	Changed func(members []messages.Member)
@@ -107,8 +108,8 @@ func NewLeases(cfg LeaseConfig) *Leases {
 	if cfg.Lease == 0 {
 		cfg.Lease = leaseDefault
 	}
-	if cfg.Refused == nil {
-		cfg.Refused = refused
+	if cfg.Dial == nil {
+		cfg.Dial = knock
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	return &Leases{

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"syscall"
 	"time"
 
 	"boxoffice/messages"
@@ -154,7 +155,7 @@ func (p *process) ping(ctx context.Context, m messages.Member) error {
 	p.mu.Lock()
 	to := p.machineAt(m.Address)
 	there, back, q := p.arrives(to), to.arrives(p.machine), to.process
-	runs, refused, unanswered := q != nil && q.id == m.ID && q.resume == nil, p.walled || to.walledIn, p.walledIn || to.walled
+	runs, refused, unanswered := q != nil && q.id == m.ID && q.resume == nil, p.silences(to), to.silences(p.machine)
 	p.mu.Unlock()
 	switch {
 	case refused:
@@ -168,19 +169,25 @@ func (p *process) ping(ctx context.Context, m messages.Member) error {
 	return p.takes(ctx)
 }
 
-// refuses is a dial.
-func (p *process) refuses(ctx context.Context, address string) bool {
+// dial an address.
+func (p *process) dial(ctx context.Context, address string) error {
 	p.hold()
 	defer p.hold()
 	p.mu.Lock()
 	to := p.machineAt(address)
-	there, back, q, walled := p.arrives(to), to.arrives(p.machine), to.process, p.walled || to.walledIn
+	there, back, q, walled := p.arrives(to), to.arrives(p.machine), to.process, p.walls(to)
 	p.mu.Unlock()
 	if !walled && (!there || !back) {
 		<-ctx.Done()
-		return false
+		return ctx.Err()
 	}
-	return (walled || q == nil) && p.takes(ctx) == nil
+	if err := p.takes(ctx); err != nil {
+		return err
+	}
+	if walled || q == nil {
+		return syscall.ECONNREFUSED
+	}
+	return nil
 }
 
 func (l *lab) machineAt(address string) *machine {

@@ -43,9 +43,19 @@ type machine struct {
 	process  *process // nil: its port refuses
 	off      bool     // it answers nobody, not even that the port refuses
 	noRoster bool     // it does not reach the database
+	host     string   // of several machines, whose firewall is not between them
 	walled   bool     // a firewall refuses, in the others' names, what it opens
 	walledIn bool     // a firewall refuses, in its name, what others open to it
+	stateful bool     // that firewall lets connections be that stand
 }
+
+// walls: what this machine opens to that one is refused.
+func (m *machine) walls(to *machine) bool {
+	return (m.walled || to.walledIn) && (m.host == "" || m.host != to.host)
+}
+
+// silences: what this machine says to that one is refused, over connections that stand as well.
+func (m *machine) silences(to *machine) bool { return m.walls(to) && !m.stateful && !to.stateful }
 
 // process is a member, or tries to be.
 type process struct {
@@ -81,7 +91,7 @@ func (l *lab) start(name string, also ...func(*LeaseConfig)) *process {
 	p := &process{machine: m, id: fmt.Sprintf("%s.%d", name, l.started), pinging: map[string]int{}}
 	cfg := LeaseConfig{
 		Roster: p, Self: messages.Member{ID: p.id, Name: name, Address: m.address, Keys: []string{"k1"}},
-		Ping: p.ping, Refused: p.refuses, Changed: p.changed, Log: slog.New(slog.NewTextHandler(l.log, nil)),
+		Ping: p.ping, Dial: p.dial, Changed: p.changed, Log: slog.New(slog.NewTextHandler(l.log, nil)),
 	}
 	for _, f := range also {
 		f(&cfg)

@@ -33,7 +33,7 @@ func TestMemberListIsTold(t *testing.T) {
 		var told [][]string
 		b := NewLeases(LeaseConfig{
 			Roster: l.roster, Self: messages.Member{ID: "b.x", Name: "b", Address: "[::1]:7000", Keys: []string{"k1"}}, Ping: a.ping, Log: a.leases.cfg.Log,
-			Refused: a.refuses,
+			Dial: a.dial,
 			Changed: func(members []messages.Member) {
 				told = append(told, ids(members))
 				if len(ended) > 0 {

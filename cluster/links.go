@@ -30,8 +30,7 @@ type contact struct {
 	dialing bool
 	dialed  time.Time // when the last dial began
 	refused bool      // that dial
-	// answered is when the last ping began that it has answered.
-	answered time.Time
+	opened  time.Time // when the last dial began that was taken
 }
 
 // pingTimeout is when a ping counts as lost. A cluster under load may take a second for one.
@@ -83,7 +82,7 @@ func (l *Leases) ping(c *contact) {
 		return
 	}
 	c.pings++
-	m, began := c.Member, time.Now()
+	m := c.Member
 	l.spawn(func() {
 		ctx, cancel := context.WithTimeout(l.ctx, l.pingTimeout())
 		defer cancel()
@@ -98,21 +97,20 @@ func (l *Leases) ping(c *contact) {
 		c.err = err
 		switch {
 		case err == nil:
-			l.ponged(c, began)
+			l.ponged(c)
 		case !lost: // it was told at once that nobody is there
 			l.dial(c)
 		}
 	})
 }
 
-// ponged: the member has answered a ping that began then.
-func (l *Leases) ponged(c *contact, began time.Time) {
+// ponged: the member has answered.
+func (l *Leases) ponged(c *contact) {
 	noted := c.silent >= silentBeatsMax
-	c.heard, c.silent, c.refused, c.answered = true, 0, false, began
+	c.heard, c.silent, c.refused = true, 0, false
 	if noted {
 		l.call() // tells the others now
 	}
-	l.decide() // another's port may refuse: this one answers
 	l.tryJoin()
 }
 
@@ -133,38 +131,38 @@ func (l *Leases) Unreachable(address string) {
 	}
 }
 
-// dial a member to see whether its port refuses; no more often than a few times in a beat. Whether others answer meanwhile
-// tells what that means.
+// dial a member to see whether its port refuses, and all others, which tells what that means; no more often than a few times
+// in a beat.
 func (l *Leases) dial(c *contact) {
 	if c.dialing || l.state == ended || time.Since(c.dialed) < l.beat/4 {
 		return
 	}
 	c.dialing, c.dialed = true, time.Now()
 	for _, other := range l.others {
-		if other != c {
-			l.ping(other)
-		}
+		l.dial(other)
 	}
 	m := c.Member
 	l.spawn(func() {
 		ctx, cancel := context.WithTimeout(l.ctx, l.beat)
 		defer cancel()
-		refused := l.cfg.Refused(ctx, m.Address)
+		err := l.cfg.Dial(ctx, m.Address)
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		c.dialing, c.refused = false, refused
-		if refused && l.state != ended {
+		c.dialing, c.refused = false, errors.Is(err, syscall.ECONNREFUSED)
+		if err == nil {
+			c.opened = c.dialed
+		}
+		if l.state != ended {
 			l.decide()
 		}
 	})
 }
 
-// refused is what a dial says of an address: its machine answers, and nobody listens.
-func refused(ctx context.Context, address string) bool {
+// knock at an address, and say nothing.
+func knock(ctx context.Context, address string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err == nil {
-		_ = conn.Close() // nothing was written
-		return false
+		_ = conn.Close()
 	}
-	return errors.Is(err, syscall.ECONNREFUSED)
+	return err
 }

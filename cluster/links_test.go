@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,6 +120,33 @@ func TestFirewallAroundAMember(t *testing.T) {
 	}
 }
 
+// Two members on one machine, around which a firewall comes up: they reach each other, and the three elsewhere are more. They go
+// for their broken links.
+func TestFirewallAroundAMachineOfTwo(t *testing.T) {
+	phases(t, []string{"a", "b", "c", "d", "e"}, func(t *testing.T, l *lab, all []*process) {
+		l.with(func() {
+			for _, p := range all[:2] {
+				p.host, p.walled = "one", true
+			}
+		})
+		l.within(6*time.Second, "three are left", agree(all[2:]...))
+		if got := l.evictions(); len(got) != 2 {
+			t.Errorf("taken out: %v", got)
+		}
+	})
+}
+
+// A firewall that rejects new connections and lets those be that stand; then another member answers late. Nobody is cut off.
+func TestFirewallForNewConnections(t *testing.T) {
+	phases(t, []string{"a", "b", "c"}, func(t *testing.T, l *lab, all []*process) {
+		l.with(func() { all[0].walled, all[0].stateful, l.slowPing = true, true, 600*time.Millisecond })
+		pass(time.Minute)
+		if got := l.evictions(); len(got) != 0 || !agree(all...)() {
+			t.Errorf("taken out: %v", got)
+		}
+	})
+}
+
 // Of two it is the younger that goes, whoever has the firewall.
 func TestFirewallBetweenTwo(t *testing.T) {
 	for walled := range 2 {
@@ -190,7 +219,7 @@ func TestPingsDoNotPileUp(t *testing.T) {
 	})
 }
 
-func TestRefusedByARealPort(t *testing.T) {
+func TestKnockAtARealPort(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -198,17 +227,17 @@ func TestRefusedByARealPort(t *testing.T) {
 	address := listener.Addr().String()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if refused(ctx, address) {
-		t.Error("a port that listens refuses")
+	if err := knock(ctx, address); err != nil {
+		t.Errorf("a port that listens: %v", err)
 	}
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if !refused(ctx, address) {
-		t.Error("a port that is closed does not refuse")
+	if err := knock(ctx, address); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("a port that is closed: %v", err)
 	}
 	cancel()
-	if refused(ctx, address) {
-		t.Error("who was not asked refuses")
+	if err := knock(ctx, address); err == nil || errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("who was not asked: %v", err)
 	}
 }

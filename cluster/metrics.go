@@ -59,7 +59,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		evicted:    counters("members_evicted_total", "Members that this node took out, by why: expired, dead (its port refused), cut (off from the others), other.", "reason"),
 		elsewhere:  counter("ask_elsewhere_total", "Requests of other members turned away because the event is not this node's."),
 		overloaded: counter("ask_overloaded_total", "Requests refused because too many were in flight, of the event or of the node."),
-		woken:      counter("events_woken_total", "Events found due that no owner had looked after, each time they are found."),
+		woken:      counter("events_woken_total", "Events found due that no owner had looked after, each time they are found: whose payment provider is silent every ten seconds."),
 		lost:       counter("leases_lost_total", "Times this process lost its lease: it exits and comes back as another member."),
 		refused:    counter("cluster_refused_total", "Connections, calls and messages to the nodes' port that were refused: no member sends such."),
 		renewals: histograms("lease_renewal_duration_seconds", "How long a renewal of the lease took, by outcome: renewed, failed.",

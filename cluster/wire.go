@@ -172,20 +172,27 @@ const hangUpMax = 500 * time.Millisecond
 // hangUp ends all connections, in and out. remote.Shutdown leaves those that this node has opened, and where it is graceful
 // it waits for other nodes, and races with them.
 func hangUp(system *actor.ActorSystem, r *remote.Remote) {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	waitAtMost(hangUpMax/2, func() { // one of them may be connecting
 		for _, id := range []string{"EndpointSupervisor", "activator"} {
 			_ = system.Root.StopFuture(actor.NewPID(system.Address(), id)).Wait()
 		}
+	})
+	waitAtMost(hangUpMax/2, func() { r.Shutdown(false) }) // gRPC waits for visitors that have not said anything yet
+}
+
+// waitAtMost waits for f that long, and then leaves it to itself.
+func waitAtMost(most time.Duration, f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
 	}()
-	most := time.NewTimer(hangUpMax)
-	defer most.Stop()
+	late := time.NewTimer(most)
+	defer late.Stop()
 	select {
-	case <-ended:
-	case <-most.C: // one of them is connecting
+	case <-done:
+	case <-late.C:
 	}
-	r.Shutdown(false)
 }
 
 func hostPort(what, address string) (string, int, error) {

@@ -310,3 +310,26 @@ func free(t testing.TB) string {
 	defer spot.Close()
 	return spot.Addr().String()
 }
+
+// A node that ends does not wait for whoever has connected and says nothing.
+func TestHangUpWithASilentVisitor(t *testing.T) {
+	for name, wire := range map[string]func() Wire{"plaintext": func() Wire { return plain }, "TLS": newAuthority(t).anySecret()} {
+		t.Run(name, func(t *testing.T) {
+			n := newWired(t, wire())
+			visitor, err := net.Dial("tcp", n.address())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer visitor.Close()
+			other := newWired(t, wire()) // that one is answered says that the visitor has been let in: they come in turn
+			other.pings(n.address())
+			begun := time.Now()
+			n.end()
+			took := time.Since(begun)
+			t.Logf("took %v", took)
+			if took >= deadTimeout*3/4 {
+				t.Errorf("hanging up took %v", took)
+			}
+		})
+	}
+}

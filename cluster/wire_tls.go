@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -233,6 +234,10 @@ func (c *credential) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthIn
 	}
 	conn, info, err := inner.ServerHandshake(v)
 	if err != nil {
+		// Members look whether we listen, and say nothing; whom the lobby has turned out it has told of.
+		if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+			c.lobby.refused(v.RemoteAddr(), "TLS: "+err.Error())
+		}
 		_ = v.Close()
 		return nil, nil, err
 	}

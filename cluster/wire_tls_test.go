@@ -96,6 +96,15 @@ func TestWireHandshake(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	// One that says nothing is a member that looks whether somebody listens.
+	if err := knock(t.Context(), n.address()); err != nil {
+		t.Error(err)
+	}
+	until(t, func() bool { return n.refused.Load() == 4 })
+	n.end()
+	if got := n.refused.Load(); got != 4 {
+		t.Errorf("%d refusals are counted, of 4 handshakes", got)
+	}
 }
 
 // Goal: certificate and CA change while nodes speak, without a restart and without a break. Method: two nodes; the files

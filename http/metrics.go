@@ -15,6 +15,7 @@ import (
 	"boxoffice/http/hall"
 	"boxoffice/http/sse"
 	"boxoffice/http/watch"
+	"boxoffice/messages"
 )
 
 const (
@@ -41,6 +42,7 @@ type Metrics struct {
 	panics    prometheus.Counter
 	crowded   prometheus.Counter
 	full      prometheus.Counter
+	joins     map[messages.SessionStatus]prometheus.Counter // read only
 
 	eventHits, eventMisses, seatMapHits, seatMapMisses prometheus.Counter
 
@@ -89,6 +91,7 @@ func NewMetrics(r *prometheus.Registry) *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.000_5, 2, 15),
 		}, []string{"listener", "route", "method"}),
 		problems: map[code]prometheus.Counter{},
+		joins:    map[messages.SessionStatus]prometheus.Counter{},
 		panics:   counter("http_panics_total", "Handlers and streams that panicked."),
 		streams:  sse.NewMetrics(r, "availability", "session", "order"),
 		halls:    hall.NewMetrics(r, cacheHelp),
@@ -100,14 +103,30 @@ func NewMetrics(r *prometheus.Registry) *Metrics {
 	for i := range kinds {
 		m.problems[kinds[i].code] = problems.WithLabelValues(string(kinds[i].code))
 	}
+	joins := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "boxoffice_joins_total", Help: "Sessions made, by how they began: active (let in at once), waiting.",
+	}, []string{"outcome"})
+	for _, s := range []messages.SessionStatus{messages.SessionActive, messages.SessionWaiting} {
+		m.joins[s] = joins.WithLabelValues(strings.ToLower(string(s)))
+	}
 	turnedAway := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "boxoffice_http_connections_refused_total", Help: "Connections closed at once, by reason: full (all of the listener), address (those of one address).",
 	}, []string{"reason"})
 	m.full, m.crowded = turnedAway.WithLabelValues("full"), turnedAway.WithLabelValues("address")
 	m.eventHits, m.eventMisses = cache("events")
 	m.seatMapHits, m.seatMapMisses = cache("seat_maps")
-	r.MustRegister(m.requests, m.durations, problems, turnedAway, m)
+	r.MustRegister(m.requests, m.durations, problems, joins, turnedAway, m)
 	return m
+}
+
+// joined counts a session that was made.
+func (m *Metrics) joined(s messages.SessionStatus) {
+	if m == nil {
+		return
+	}
+	if c := m.joins[s]; c != nil {
+		c.Inc()
+	}
 }
 
 // gatherer of all that is to be shown.

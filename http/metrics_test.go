@@ -90,6 +90,11 @@ func TestMetricsOfRequests(t *testing.T) {
 	s.do("GET", s.public+"/api/events/E1", "")
 	s.do("GET", s.public+"/api/events/E1", "")
 	s.do("BREW", s.public+"/api/events/E1", "").want(t, 405, "method-not-allowed")
+	for range 2 { // the second is a repetition
+		s.do("POST", s.public+"/api/waiting-room/sessions", `{"eventId":"E1"}`, "Idempotency-Key", strings.Repeat("k", 22))
+	}
+	s.fake.waits = true
+	s.do("POST", s.public+"/api/waiting-room/sessions", `{"eventId":"E1"}`)
 	request := func(route, method, status string) string {
 		return `boxoffice_http_requests_total{listener="public",method="` + method + `",route="` + route + `",status="` + status + `"}`
 	}
@@ -98,15 +103,18 @@ func TestMetricsOfRequests(t *testing.T) {
 		request("/api/orders/{id}:finalize", "POST", "503"):            1,
 		request("/api/orders/{id}", "POST", "404"):                     1,
 		request("none", "GET", "404"):                                  1,
+		request("/api/waiting-room/sessions", "POST", "201"):           3,
+		`boxoffice_joins_total{outcome="active"}`:                      1,
+		`boxoffice_joins_total{outcome="waiting"}`:                     1,
 		request("/api/events/{id}", "GET", "200"):                      2,
 		request("none", "other", "405"):                                1,
 		`boxoffice_http_problems_total{code="seats-unavailable"}`:      2,
 		`boxoffice_http_problems_total{code="payment-unknown"}`:        1,
 		`boxoffice_http_problems_total{code="not-found"}`:              2,
 		`boxoffice_http_problems_total{code="method-not-allowed"}`:     1,
-		`boxoffice_cache_requests_total{cache="events",result="hit"}`:  1,
+		`boxoffice_cache_requests_total{cache="events",result="hit"}`:  4,
 		`boxoffice_cache_requests_total{cache="events",result="miss"}`: 1,
-	}, `boxoffice_http_requests_total{listener="public"`, "boxoffice_http_problems_total", "boxoffice_cache_requests_total")
+	}, `boxoffice_http_requests_total{listener="public"`, "boxoffice_http_problems_total", "boxoffice_cache_requests_total", "boxoffice_joins_total")
 }
 
 // What never became a request is counted, too, and a panic with its answer.

@@ -65,6 +65,8 @@ func (s *Server) join(c *fiber.Ctx) *problem {
 	}
 	if again {
 		c.Set(headerReplayed, "true")
+	} else {
+		s.Metrics.joined(session.Status)
 	}
 	c.Set(fiber.HeaderLocation, "/api/waiting-room/sessions/"+sessionIDText(session.EventID, session.SessionID))
 	writeJSON(c, fiber.StatusCreated, s.appendSession(nil, session))

@@ -27,9 +27,10 @@ type Entry struct {
 type Batch struct {
 	EventID string
 	Epoch   uint64
-	// Entry is nil for a batch of refusals and reads alone, which only checks the fence.
+	// Entry is nil for a batch of refusals and reads alone, which checks the fence.
 	Entry *Entry
-	// NextDue is the event's nearest deadline after the batch, in milliseconds since the Unix epoch; 0: none.
+	// NextDue is the event's nearest deadline after the batch, in milliseconds since the Unix epoch; 0: none, or without an
+	// Entry the one of before.
 	NextDue int64
 	// Tickets sold by the batch. The database refuses a second live ticket of a seat.
 	Tickets []TicketRow

@@ -50,10 +50,14 @@ issued as (
 select count(*) from fence`
 
 	fenceStatement = `select count(*) from event_owner where event_id = $1 and epoch = $2`
+
+	dueLaterStatement = `
+with fence as (update event_owner set next_due = $3 where event_id = $1 and epoch = $2 returning event_id)
+select count(*) from fence`
 )
 
 // Commit writes the batch whole, durably, if its epoch stands and its entry is the next: else messages.ErrFenced, and
-// nothing is written. A batch without an entry only checks the epoch. *messages.DoubleSaleError: see there. Any other error
+// nothing is written. A batch without an entry checks the epoch, and may move the deadline. *messages.DoubleSaleError: see there. Any other error
 // leaves open whether the batch was written.
 func (j *Journal) Commit(ctx context.Context, b messages.Batch) error {
 	if err := checkBatch(b); err != nil {
@@ -61,8 +65,10 @@ func (j *Journal) Commit(ctx context.Context, b messages.Batch) error {
 	}
 	var row pgx.Row
 	switch e := b.Entry; {
-	case e == nil:
+	case e == nil && b.NextDue == 0:
 		row = j.db.commits.QueryRow(ctx, fenceStatement, b.EventID, b.Epoch)
+	case e == nil:
+		row = j.db.commits.QueryRow(ctx, dueLaterStatement, b.EventID, b.Epoch, b.NextDue)
 	case len(b.Tickets) == 0:
 		row = j.db.commits.QueryRow(ctx, commitStatement,
 			b.EventID, b.Epoch, e.Seq, b.NextDue, e.At, e.Facts, notNull(e.Answers), nullIfEmpty(e.Moved))

@@ -78,7 +78,7 @@ func stateOf(t testing.TB, db *DB, eventID string) (s journaltest.State) {
 		t.Fatal(err)
 	}
 	s = journaltest.State{
-		LastSeq: a.LastSeq, ProjectedSeq: a.ProjectedSeq, SnapshotSeq: a.SnapshotSeq,
+		LastSeq: a.LastSeq, ProjectedSeq: a.ProjectedSeq, SnapshotSeq: a.SnapshotSeq, NextDue: a.NextDue,
 		Tickets: a.Tickets, Seats: a.Seats, Orders: a.Orders, Payments: a.Payments,
 		Moved: journaltest.MovedOf(a.Entries),
 	}

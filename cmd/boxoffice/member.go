@@ -119,14 +119,15 @@ func (s *serving) run(ctx context.Context) error {
 	// Whoever asks whether the server lives is answered while it waits to join.
 	served := make(chan error, 1)
 	go func() { served <- s.server.Serve(public, admin) }()
+	waking, stopWaking := context.WithCancel(ctx)
+	defer stopWaking()
+	var background sync.WaitGroup
+	background.Go(func() { s.live.listen(waking) })
 	if err := s.join(ctx, served); err != nil || ctx.Err() != nil {
 		s.abandon(ctx)
 		return err
 	}
-	waking, stopWaking := context.WithCancel(ctx)
-	var background sync.WaitGroup
 	background.Go(func() { s.node.RunWaker(waking, s.db.Due, s.db.AdmissionsDue, s.log) })
-	background.Go(func() { s.live.listen(waking) })
 	s.log.Info("serving", "http", public.Addr().String(), "admin", admin.Addr().String(),
 		"member", s.self.ID, "cluster", s.node.Address())
 

@@ -157,6 +157,27 @@ func deposedRefusals(t *testing.T, f Fixture) {
 	}
 }
 
+func deadlineAlone(t *testing.T, f Fixture) {
+	create(t, f)
+	a, b := f.Journal("a"), f.Journal("b")
+	old := claim(t, a)
+	commit(t, a, Batch(eventID, old.Epoch, 2))
+	due := func(want int64) {
+		t.Helper()
+		if s := f.State(t, eventID); s.NextDue != want || s.LastSeq != 2 {
+			t.Errorf("after entry %d it is due at %d, want %d after entry 2", s.LastSeq, s.NextDue, want)
+		}
+	}
+	due(Base + 1)
+	commit(t, a, messages.Batch{EventID: eventID, Epoch: old.Epoch})
+	due(Base + 1)
+	commit(t, a, messages.Batch{EventID: eventID, Epoch: old.Epoch, NextDue: Base + 7})
+	due(Base + 7)
+	claim(t, b)
+	fenced(t, a, messages.Batch{EventID: eventID, Epoch: old.Epoch, NextDue: Base + 9})
+	due(Base + 7)
+}
+
 // unsoundBatch: an entry of another epoch than its batch's, or tickets that no entry sold, are a bug of the caller's.
 func unsoundBatch(t *testing.T, f Fixture) {
 	ctx := create(t, f)

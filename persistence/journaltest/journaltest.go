@@ -36,6 +36,7 @@ type Catalogue interface {
 // State is what is stored of an event beside its journal.
 type State struct {
 	LastSeq, ProjectedSeq, SnapshotSeq uint64
+	NextDue                            int64
 
 	Tickets  []messages.TicketRow // by seat
 	Seats    []messages.SeatRow   // by index
@@ -82,6 +83,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"a stale epoch writes nothing", staleEpoch},
 		{"a wrong sequence number writes nothing", wrongSeq},
 		{"a deposed owner refuses nobody", deposedRefusals},
+		{"a batch without an entry may move the deadline", deadlineAlone},
 		{"an unsound batch is refused", unsoundBatch},
 		{"a lost reply shows in the next claim", lostReply},
 		{"entries come in order and whole", entriesInOrder},

@@ -151,6 +151,9 @@ func (db *DB) commit(b messages.Batch) error {
 		return messages.ErrFenced
 	}
 	if b.Entry == nil {
+		if b.NextDue != 0 {
+			e.nextDue = b.NextDue
+		}
 		return nil
 	}
 	if b.Entry.Seq != e.lastSeq()+1 {

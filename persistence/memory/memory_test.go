@@ -31,7 +31,7 @@ func TestJournal(t *testing.T) {
 				}
 				return journaltest.State{
 					Moved:   journaltest.MovedOf(written),
-					LastSeq: v.LastSeq, ProjectedSeq: v.ProjectedSeq, SnapshotSeq: v.SnapshotSeq,
+					LastSeq: v.LastSeq, ProjectedSeq: v.ProjectedSeq, SnapshotSeq: v.SnapshotSeq, NextDue: v.NextDue,
 					Tickets: v.Tickets, Seats: v.Seats, Orders: v.Orders, Payments: v.Payments,
 				}
 			},

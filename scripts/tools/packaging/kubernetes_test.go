@@ -215,7 +215,7 @@ func (m *manifests) probes(l *list) {
 		}
 		l.need(strings.Contains(string(health), fmt.Sprintf("pattern: %q", p.HTTPGet.Path)), "%s: the server has no %s", name, p.HTTPGet.Path)
 		l.need((p.HTTPGet.Path == "/readyz") == (name == "readiness"), "%s asks %s: a node that is not ready is not to be killed", name, p.HTTPGet.Path)
-		l.need(p.HTTPGet.Port.String() == "http", "%s asks port %s", name, p.HTTPGet.Port.String())
+		l.need(p.HTTPGet.Port.String() == "admin", "%s asks port %s: full of buyers, the public one refuses", name, p.HTTPGet.Port.String())
 	}
 }
 
