@@ -28,6 +28,7 @@ type box struct {
 
 	broken atomic.Bool                   // no answer can be rendered, which quarantines who tries
 	gate   atomic.Pointer[chan struct{}] // while there is one, batches wait until it is closed
+	gated  atomic.Int64                  // batches that have waited, or do
 
 	mu    sync.Mutex
 	spoke map[string][]commit // by event, in the sequence of their ends
@@ -58,6 +59,9 @@ func newBox(t testing.TB, events int) *box {
 	return b
 }
 
+// commitsAtOnce are those of a box's node.
+const commitsAtOnce = 4
+
 func eventAt(i int) string { return fmt.Sprint("E", i+1) }
 
 // spoken is a journal that notes which of its commits have succeeded, and for whom.
@@ -69,6 +73,7 @@ type spoken struct {
 
 func (s *spoken) Commit(ctx context.Context, b messages.Batch) error {
 	if gate := s.box.gate.Load(); gate != nil {
+		s.box.gated.Add(1)
 		<-*gate
 	}
 	err := s.Journal.Commit(ctx, b)
@@ -94,7 +99,7 @@ func (b *box) member() *Node {
 			}
 			return &messages.Answer{Status: 200}
 		},
-		Activations: NewPool(4, 4096), Commits: NewPool(4, 4096), Calls: NewPool(4, 64), Projections: NewPool(4, 4096),
+		Activations: NewPool(4, 4096), Commits: NewPool(commitsAtOnce, 4096), Calls: NewPool(4, 64), Projections: NewPool(4, 4096),
 	}, admission.Env{}, func() bool { return true })
 	err := n.Connect(Connection{
 		Self: messages.Member{ID: id, Name: id, Version: "test", Keys: []string{"k:1"}}, Wire: Wire{Listen: "127.0.0.1:0"},
