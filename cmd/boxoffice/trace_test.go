@@ -253,8 +253,16 @@ func TestTraceAcrossNodes(t *testing.T) {
 		nodes = append(nodes, start(t, database, "OTEL_EXPORTER_OTLP_ENDPOINT="+c.URL, "OTEL_BSP_SCHEDULE_DELAY=20"))
 	}
 	nodes[0].create("E1", hall(2, 10), nil)
-	for _, s := range nodes {
+	for _, s := range nodes { // else the event may move between the two purchases
 		s.ready(t)
+		until(t, patience, func() error {
+			if n := s.metric(t, "boxoffice_cluster_members"); n != 2 {
+				return fmt.Errorf("the node knows %v members", n)
+			}
+			return nil
+		})
+	}
+	for _, s := range nodes {
 		b, id, err := s.newOrder("E1")
 		must(t, err)
 		must(t, b.call(id, "confirm", "c", pay(best(2), "tok_visa")).is(202))
